@@ -1,0 +1,196 @@
+"""The text of a repeat unit: read, checked, and refused in one sentence."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rdkit import Chem, rdBase
+
+from polyomics.errors import InvalidPolymer, UnsupportedElement
+
+HEAD_LABEL, TAIL_LABEL = 1, 2
+"""Isotope numbers that tell the two `*` apart: every molecule of this package is labelled so."""
+
+SUPPORTED_ELEMENTS = ("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
+"""Elements GAFF2 has parameters for."""
+
+MAX_CHARACTERS = 5000
+MAX_HEAVY_ATOMS = 300
+
+_BOND_TYPES = {
+    Chem.BondType.SINGLE: "single",
+    Chem.BondType.DOUBLE: "double",
+    Chem.BondType.TRIPLE: "triple",
+    Chem.BondType.AROMATIC: "aromatic",
+}
+_TETRAHEDRAL = (
+    Chem.ChiralType.CHI_UNSPECIFIED,
+    Chem.ChiralType.CHI_TETRAHEDRAL_CW,
+    Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
+)
+_EXAMPLE = "write a repeat unit with two '*', for example '*CC(*)c1ccccc1'"
+
+
+def read_psmiles(text: str, *, n_stars: int = 2, what: str = "repeat unit") -> Chem.Mol:
+    """Molecule of a p-SMILES, checked, with its `*` labelled by isotope 1 and 2 in the order written.
+
+    Hydrogens are implicit; stereo is assigned; numbers and atom maps on `*` are ignored.
+
+    Args:
+        text: The p-SMILES.
+        n_stars: How many `*` it must have (1 for an end group).
+        what: Name of the thing, for messages.
+
+    Raises:
+        InvalidPolymer: The text is not such a molecule (`UnsupportedElement` where an element is the reason).
+    """
+    text = _checked_text(text, what)
+    shown = _shorten(text)
+    with rdBase.BlockLogs():
+        mol = _parse(text, shown, what)
+        stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+        if len(stars) != n_stars:
+            _refuse_star_count(shown, what, len(stars), n_stars)
+        _check_elements(mol, shown)
+        _check_stars(stars, shown, what)
+        if len(Chem.GetMolFrags(mol)) != 1:
+            raise InvalidPolymer(
+                f"{shown} has {len(Chem.GetMolFrags(mol))} disconnected parts ('.'); "
+                f"a {what} is one connected piece, so leave out salts and solvents"
+            )
+        for label, star in enumerate(stars, start=HEAD_LABEL):
+            star.SetIsotope(label)
+        mol = _sanitised(mol, shown, what)
+        _check_electrons(mol, shown, what)
+    return mol
+
+
+def _checked_text(text: str, what: str) -> str:
+    if not isinstance(text, str):
+        raise InvalidPolymer(f"a {what} is a text (p-SMILES), not {type(text).__name__}; {_EXAMPLE}")
+    text = text.strip()
+    if not text:
+        raise InvalidPolymer(f"the {what} is empty; {_EXAMPLE}")
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidPolymer(
+            f"the {what} has {len(text):,} characters, more than the {MAX_CHARACTERS:,} allowed; "
+            "write one unit, not a chain"
+        )
+    odd = next((c for c in text if not "!" <= c <= "~"), None)
+    if odd is not None:
+        raise InvalidPolymer(f"{_shorten(text)} has the character {odd!r}, which no SMILES has; {_EXAMPLE}")
+    return text
+
+
+def _shorten(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:40]}...{text[-15:]}")
+
+
+def _parse(text: str, shown: str, what: str) -> Chem.Mol:
+    params = Chem.SmilesParserParams()
+    params.sanitize = False
+    params.removeHs = False
+    params.allowCXSMILES = False
+    params.parseName = False
+    mol = _rdkit(lambda: Chem.MolFromSmiles(text, params))
+    if mol is None or mol.GetNumAtoms() == 0:
+        raise InvalidPolymer(f"{shown} is not a SMILES (the {what} cannot be read); {_EXAMPLE}")
+    n_heavy = sum(atom.GetAtomicNum() > 1 for atom in mol.GetAtoms())
+    if n_heavy > MAX_HEAVY_ATOMS or mol.GetNumAtoms() > 4 * MAX_HEAVY_ATOMS:
+        raise InvalidPolymer(
+            f"{shown} has {n_heavy} heavy atoms, more than the {MAX_HEAVY_ATOMS} allowed in a {what}; "
+            "write the smallest unit that repeats"
+        )
+    return mol
+
+
+def _rdkit(call: Callable[[], Any]) -> Any:
+    """Result of an RDKit call, or None where it throws."""
+    try:
+        return call()
+    except (ValueError, RuntimeError, OverflowError, KeyError, IndexError):
+        return None
+
+
+def _refuse_star_count(shown: str, what: str, found: int, wanted: int) -> None:
+    advice = {
+        1: "mark the atom that bonds to the chain with one '*', for example '*C'",
+        2: "mark the two atoms where the next units bond, for example '*CC(*)C'",
+    }[wanted]
+    extra = "; ladders, networks and branching units are not supported" if found > wanted else ""
+    raise InvalidPolymer(f"{shown} has {found} of the {wanted} '*' a {what} needs{extra}; {advice}")
+
+
+def _check_elements(mol: Chem.Mol, shown: str) -> None:
+    symbols = {atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0}
+    missing = sorted(symbols.difference(SUPPORTED_ELEMENTS))
+    if missing:
+        raise UnsupportedElement(
+            f"{shown} has {', '.join(missing)}, for which GAFF2 has no parameters; "
+            f"it covers {', '.join(SUPPORTED_ELEMENTS)}"
+        )
+    for atom in mol.GetAtoms():
+        if atom.GetChiralTag() not in _TETRAHEDRAL:
+            raise InvalidPolymer(
+                f"{shown} has a stereocentre that is not tetrahedral ({atom.GetSymbol()}); write it with @ or @@"
+            )
+    for bond in mol.GetBonds():
+        if bond.GetBondType() not in _BOND_TYPES:
+            raise InvalidPolymer(
+                f"{shown} has a bond of type {str(bond.GetBondType()).lower()}; "
+                "only single, double, triple and aromatic bonds can be simulated"
+            )
+
+
+def _check_stars(stars: list[Chem.Atom], shown: str, what: str) -> None:
+    orders = []
+    for star in stars:
+        if star.GetNumExplicitHs() or star.GetFormalCharge():
+            raise InvalidPolymer(f"{shown} has a '*' with hydrogens or a charge; write a plain '*'")
+        star.SetAtomMapNum(0)
+        star.SetIsAromatic(False)
+        if star.GetDegree() != 1:
+            raise InvalidPolymer(
+                f"{shown} has a '*' with {star.GetDegree()} neighbours; a '*' stands for the next unit "
+                "and bonds to exactly one atom, outside any ring"
+            )
+        if star.GetNeighbors()[0].GetAtomicNum() == 0:
+            raise InvalidPolymer(f"{shown} has '*' bonded to '*', so no atom repeats; {_EXAMPLE}")
+        orders.append(star.GetBonds()[0].GetBondType())
+    if Chem.BondType.AROMATIC in orders:
+        raise InvalidPolymer(f"{shown} has a '*' on an aromatic bond; units join by a single bond")
+    if len(set(orders)) > 1:
+        raise InvalidPolymer(
+            f"{shown} has a {_BOND_TYPES[orders[0]]} bond at one '*' and a {_BOND_TYPES[orders[1]]} bond at the "
+            "other; both are the same bond of the chain, so write the same order"
+        )
+    if what != "repeat unit" and orders[0] != Chem.BondType.SINGLE:
+        raise InvalidPolymer(f"{shown} has a {_BOND_TYPES[orders[0]]} bond at its '*'; an end group needs a single one")
+
+
+def _sanitised(mol: Chem.Mol, shown: str, what: str) -> Chem.Mol:
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    try:
+        Chem.SanitizeMol(mol)
+        Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+        return Chem.RemoveHs(mol)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(". ")
+        raise InvalidPolymer(
+            f"{shown} is not a possible {what} ({reason}); check valences, aromatic rings and where each '*' bonds"
+        ) from None
+
+
+def _check_electrons(mol: Chem.Mol, shown: str, what: str) -> None:
+    radicals = [atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
+    if radicals:
+        raise InvalidPolymer(
+            f"{shown} has unpaired or missing electrons on {', '.join(sorted(set(radicals)))}; "
+            f"give every atom of the {what} its hydrogens"
+        )
+    charge = Chem.GetFormalCharge(mol)
+    if charge:
+        raise InvalidPolymer(
+            f"{shown} has a net charge of {charge:+d}; chains are simulated without counter-ions, "
+            "so write the neutral form"
+        )

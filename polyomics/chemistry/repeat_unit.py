@@ -1,0 +1,145 @@
+"""The repeat unit of a polymer: one record per polymer, however it was written."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rdkit import Chem, rdBase
+
+from polyomics.chemistry.assembly import Piece, backbone_path, piece_from_mol
+from polyomics.chemistry.canonical import canonical_psmiles, polymer_key
+from polyomics.chemistry.psmiles import read_psmiles
+
+
+@dataclass(frozen=True)
+class RepeatUnit:
+    """A checked repeat unit in canonical form. Equal if the polymer is the same.
+
+    Atom numbers are template numbers: the atoms of `psmiles` in the order written without `*`, then the
+    hydrogens.
+    """
+
+    psmiles: str
+    """Canonical p-SMILES; the first `*` is the head."""
+    key: str
+    """Stable key of the polymer, 24 hexadecimal characters; carries the version of the canonical form."""
+    as_written: str = field(compare=False)
+    """The text that was given."""
+    mol: Chem.Mol = field(compare=False, repr=False)
+    """Unit with explicit hydrogens; its two `*` carry isotope 1 (head) and 2 (tail) and come last."""
+    formula: str = field(compare=False)
+    """Formula of one unit, Hill order; isotopes are written as D and [13C]."""
+    molar_mass_g_mol: float = field(compare=False)
+    """Molar mass of one unit [g/mol]."""
+    n_atoms: int = field(compare=False)
+    """Atoms of one unit, hydrogens included."""
+    n_heavy_atoms: int = field(compare=False)
+    """Atoms of one unit without hydrogens."""
+    head: int = field(compare=False)
+    """Template number of the atom that bonds to the unit before."""
+    tail: int = field(compare=False)
+    """Template number of the atom that bonds to the unit after."""
+    backbone: tuple[int, ...] = field(compare=False)
+    """Template numbers of the shortest way from head to tail."""
+    tactic_centres: tuple[int, ...] = field(compare=False)
+    """Main-chain stereocentres outside rings left open in the text: tacticity decides them."""
+    free_centres: tuple[int, ...] = field(compare=False)
+    """Other stereocentres left open in the text (side groups, rings)."""
+    fixed_centres: tuple[int, ...] = field(compare=False)
+    """Stereocentres specified in the text, kept as written."""
+    free_double_bonds: tuple[tuple[int, int], ...] = field(compare=False)
+    """Double bonds whose geometry the text leaves open; chains are built with the main chain trans."""
+
+    @property
+    def n_backbone(self) -> int:
+        """Main-chain atoms of one unit, along the shortest way."""
+        return len(self.backbone)
+
+    @property
+    def n_stereocentres(self) -> int:
+        """Main-chain stereocentres that tacticity decides, per unit."""
+        return len(self.tactic_centres)
+
+    @cached_property
+    def piece(self) -> Piece:
+        """The unit taken apart, to be joined with others."""
+        return piece_from_mol(self.mol)
+
+
+def parse_repeat_unit(text: str) -> RepeatUnit:
+    """Repeat unit of a p-SMILES with two `*`.
+
+    Raises:
+        InvalidPolymer: The text is not a repeat unit that can be polymerised and simulated;
+            `UnsupportedElement` where the force field lacks an element.
+    """
+    psmiles = canonical_psmiles(read_psmiles(text))
+    with rdBase.BlockLogs():
+        flat = read_psmiles(psmiles)
+        mol = explicit_hydrogens(flat)
+        return _describe(text, psmiles, mol)
+
+
+def explicit_hydrogens(mol: Chem.Mol) -> Chem.Mol:
+    """The molecule with all hydrogens, `*` moved to the end; other atoms keep their order."""
+    full = Chem.AddHs(mol)
+    real = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() > 0]
+    stars = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() == 0]
+    return Chem.RenumberAtoms(full, real + stars)
+
+
+def _describe(text: str, psmiles: str, mol: Chem.Mol) -> RepeatUnit:
+    piece = piece_from_mol(mol)
+    backbone = tuple(backbone_path(mol)[1:-1])
+    tactic, free, fixed, double = _stereo(mol, set(backbone))
+    assert piece.head is not None and piece.tail is not None
+    return RepeatUnit(
+        psmiles=psmiles,
+        key=polymer_key(psmiles),
+        as_written=text,
+        mol=mol,
+        formula=hill_formula(mol),
+        molar_mass_g_mol=float(sum(atom.GetMass() for atom in piece.atoms)),
+        n_atoms=piece.n_atoms,
+        n_heavy_atoms=sum(atom.GetAtomicNum() > 1 for atom in piece.atoms),
+        head=piece.head,
+        tail=piece.tail,
+        backbone=backbone,
+        tactic_centres=tuple(i for i in backbone if i in tactic),
+        free_centres=tuple(sorted(free)),
+        fixed_centres=tuple(sorted(fixed)),
+        free_double_bonds=tuple(sorted(double)),
+    )
+
+
+def _stereo(mol: Chem.Mol, backbone: set[int]) -> tuple[set[int], set[int], set[int], set[tuple[int, int]]]:
+    """Stereocentres that tacticity decides, other open ones, specified ones; open double bonds."""
+    tactic: set[int] = set()
+    free: set[int] = set()
+    fixed: set[int] = set()
+    double: set[tuple[int, int]] = set()
+    for info in Chem.FindPotentialStereo(mol):
+        is_open = info.specified != Chem.StereoSpecified.Specified
+        if info.type == Chem.StereoType.Bond_Double and is_open:
+            bond = mol.GetBondWithIdx(info.centeredOn)
+            double.add((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
+        elif info.type == Chem.StereoType.Atom_Tetrahedral:
+            in_chain = info.centeredOn in backbone and not mol.GetAtomWithIdx(info.centeredOn).IsInRing()
+            (fixed if not is_open else tactic if in_chain else free).add(info.centeredOn)
+    return tactic, free, fixed, double
+
+
+def hill_formula(mol: Chem.Mol) -> str:
+    """Formula of the explicit atoms, `*` left out: C, H, then the alphabet; D for deuterium, [13C] for others."""
+    counts = Counter(_formula_symbol(atom) for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0)
+    first = ["C", "H"] if counts["C"] else []
+    order = [s for s in first if counts[s]] + sorted(s for s in counts if s not in first and counts[s])
+    return "".join(symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in order)
+
+
+def _formula_symbol(atom: Chem.Atom) -> str:
+    if not atom.GetIsotope():
+        return str(atom.GetSymbol())
+    if atom.GetAtomicNum() == 1 and atom.GetIsotope() == 2:
+        return "D"
+    return f"[{atom.GetIsotope()}{atom.GetSymbol()}]"

@@ -1,0 +1,217 @@
+"""What the user sees: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from polyomics.records import Measurement
+    from polyomics.reference import ExperimentalValue
+
+SHORT_KEY = 12
+"""Characters of a study's key that tables show; every command takes the beginning of a key."""
+WIDTH_OF_A_PIPE = 160
+"""Columns where the output is not a terminal and nothing says how wide it is."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that takes text as it is (a SMILES is full of brackets and colons)."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_PIPE
+    return _Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as JSON to stdout."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def clean_stdout() -> Iterator[None]:
+    """Send what libraries write to stdout, also from compiled code, to stderr meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def make_table(*columns: str | tuple[str, dict[str, Any]], title: str | None = None) -> Table:
+    """An empty table; a column is its heading, or heading and settings."""
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table.show_edge = False
+    for column in columns:
+        heading, settings = (column, {}) if isinstance(column, str) else column
+        table.add_column(heading, **({"overflow": "fold"} | settings))
+    return table
+
+
+def pairs(rows: Mapping[str, Any], *, title: str | None = None) -> Table:
+    """Names and values, a line each; what is None is left out."""
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.title, table.title_justify, table.title_style = title, "left", "bold"
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value is not None:
+            table.add_row(name, value if isinstance(value, Text) else str(value))
+    return table
+
+
+# -------------------------------------------------------------------- numbers
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number to so many significant digits, without an exponent where it reads well."""
+    if value is None:
+        return ""
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+        return f"{value:.{places}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def with_error(value: float, stderr: float | None) -> str:
+    """Value and standard error, the error to two digits and the value to the same place."""
+    if not stderr or not 1e-6 < stderr < 1e6:
+        return number(value) + (" (no error bar)" if stderr is None else "")
+    places = max(0, 1 - math.floor(math.log10(stderr)))
+    return f"{value:.{places}f} ± {stderr:.{places}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A wall time: 42 s, 6 min, 3.2 h, 2.4 days."""
+    if seconds is None:
+        return ""
+    for size, unit, digits in ((86400.0, "days", 1), (3600.0, "h", 1), (60.0, "min", 0)):
+        if seconds >= 2 * size or (unit != "days" and seconds >= size * 1.5):
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+
+
+def clock(seconds: float) -> str:
+    """A running time: 0:42, 12:05, 1:02:33."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def size(n_bytes: float) -> str:
+    """A file size: 820 B, 3.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            break
+        n_bytes /= 1000
+    else:
+        unit = "TB"
+    return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+
+
+def moment(when: datetime | None) -> str:
+    """Local date and time to the minute."""
+    return "" if when is None else when.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+# -------------------------------------------------------------------- results
+
+
+def experiment_of(polymer_key: str, measurement: Measurement) -> ExperimentalValue | None:
+    """The experimental value to hold a measurement against, in the same unit."""
+    from polyomics.reference import experimental_value
+
+    found = experimental_value(polymer_key, measurement.name, measurement.temperature_k)
+    return found if found is not None and found.unit == measurement.unit else None
+
+
+def measurement_json(polymer_key: str, measurement: Measurement) -> dict[str, Any]:
+    """A measurement with the experimental value beside it, or null."""
+    found = experiment_of(polymer_key, measurement)
+    beside = found and {
+        "value": found.value,
+        "unit": found.unit,
+        "deviation_percent": deviation_percent(measurement.value, found.value),
+        "confidence": found.confidence,
+        "source": found.source,
+    }
+    return {**measurement.model_dump(mode="json"), "experiment": beside}
+
+
+def deviation_percent(value: float, experiment: float) -> float | None:
+    """How far a value is from experiment [%]."""
+    return 100.0 * (value / experiment - 1.0) if experiment else None
+
+
+def print_measurements(console: Console, polymer_key: str, measurements: Sequence[Measurement]) -> None:
+    """The table of results, and below it where the experimental values come from."""
+    table = make_table(
+        ("property", {"no_wrap": True}),
+        ("value ± std. error", {"justify": "right"}),
+        "unit",
+        ("indep.\nsamples", {"justify": "right"}),
+        ("experiment", {"justify": "right"}),
+        "flags",
+    )
+    sources: dict[str, list[str]] = {}
+    for item in measurements:
+        found = experiment_of(polymer_key, item)
+        if found is not None:
+            sources.setdefault(found.source, []).append(item.name)
+        table.add_row(
+            item.name,
+            with_error(item.value, item.stderr),
+            "" if item.unit == "1" else item.unit,
+            f"{item.n_independent:.0f}",
+            _beside(item.value, found.value) if found is not None else "–",
+            Text(", ".join(item.flags), style="yellow"),
+        )
+    console.print(table)
+    for source, names in sources.items():
+        console.print(f"experiment ({', '.join(names)}): {source}", style="dim")
+    if any("demo_quality" in item.flags for item in measurements):
+        console.print(
+            "demo_quality: a small cell, cooled in picoseconds; to see the tool work, not to publish. "
+            "For values to use: --preset standard",
+            style="yellow",
+        )
+
+
+def _beside(value: float, experiment: float) -> str:
+    percent = deviation_percent(value, experiment)
+    return f"{number(experiment, 3)} ({percent:+.1f} %)" if percent is not None else number(experiment, 3)
+
+
+def print_failures(console: Console, failures: Sequence[Any]) -> None:
+    """What gave no result, and why."""
+    for item in failures:
+        console.print(Text.assemble((f"failed: {item.stage}", "bold red"), f"  {item.kind}: {item.message}"))
+
+
+STATUS_STYLE = {"done": "green", "existing": "green", "failed": "bold red", "running": "cyan", "queued": "dim"}
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return Text(status, style=STATUS_STYLE.get(status, ""))

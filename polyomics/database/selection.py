@@ -1,0 +1,237 @@
+"""Results by property, range, condition, quality and origin; long rows, or one row a study."""
+
+import difflib
+import re
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from sqlalchemy import Connection, Select, Text, cast, select
+
+from polyomics.database.condition import study_condition
+from polyomics.database.rows import StudyStatus, StudySummary
+from polyomics.database.store import Store, study_query, summary_fields
+from polyomics.database.tables import MeasurementRow, Polymer, Study
+from polyomics.errors import InvalidSettings, UnknownName
+from polyomics.records import Record
+
+ROWS_AT_A_TIME = 5000
+"""Rows held in memory while a result is read."""
+
+
+class Selection(Record):
+    """Which results; everything given must hold."""
+
+    property: str | None = None
+    """Only values of this property."""
+    minimum: float | None = None
+    """Only values of `property` of at least this."""
+    maximum: float | None = None
+    """Only values of `property` of at most this."""
+    where: str | None = None
+    """Only of studies that satisfy this condition, e.g. "density > 1.0 and radius_of_gyration < 2"."""
+    polymer: str | None = None
+    """Only of this polymer: its key or its canonical SMILES."""
+    preset: str | None = None
+    """Only of studies from this preset."""
+    status: StudyStatus | None = None
+    """Only of studies with this status."""
+    temperature_k: float | None = Field(default=None, gt=0)
+    """Only of studies at this temperature [K]."""
+    unflagged: bool = False
+    """Only values without any flag."""
+    with_flags: tuple[str, ...] = ()
+    """Only values that carry all of these flags."""
+    without_flags: tuple[str, ...] = ()
+    """Only values that carry none of these flags."""
+    limit: int | None = Field(default=None, ge=0)
+    """At most so many rows."""
+
+    @field_validator("with_flags", "without_flags", mode="after")
+    @classmethod
+    def _flags_are_words(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        for flag in flags:
+            if not re.fullmatch(r"[A-Za-z0-9_.:+ -]+", flag):
+                raise ValueError(f"{flag!r} is not a flag; flags are words such as demo_quality")
+        return flags
+
+    @model_validator(mode="after")
+    def _range_of_a_property(self) -> Self:
+        if self.property is None and (self.minimum is not None or self.maximum is not None):
+            raise ValueError("a minimum or maximum needs the property it belongs to")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"the minimum {self.minimum:g} is above the maximum {self.maximum:g}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One value with what is needed to judge, repeat and cite it."""
+
+    psmiles: str
+    property: str
+    value: float
+    stderr: float | None
+    unit: str
+    n_independent: float
+    flags: tuple[str, ...]
+    study_key: str
+    polymer_key: str
+    formula: str
+    temperature_k: float | None
+    pressure_bar: float | None
+    preset: str
+    replicate: int
+    seed: int
+    status: str
+    created: datetime
+
+
+_FLAGS = [field.name for field in fields(ResultRow)].index("flags")
+
+
+def select_results(**settings: Any) -> Selection:
+    """A `Selection` from settings as a user gives them.
+
+    Raises:
+        InvalidSettings: A setting that does not exist or has no meaningful value.
+    """
+    try:
+        return Selection(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"][:1])
+        known = ", ".join(Selection.model_fields)
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InvalidSettings(f"{where}{reason} (a selection may have: {known})") from error
+
+
+def query(store: Store, *, known_properties: Collection[str] = (), **settings: Any) -> list[ResultRow]:
+    """The values that fit, as long rows, by study and property.
+
+    Args:
+        store: Where to look.
+        known_properties: Names a condition may use although no value of them is stored yet.
+        settings: The fields of `Selection`: property=, minimum=, maximum=, where=, polymer=, ...
+
+    Raises:
+        UnknownName: No such property.
+        InvalidSettings: A condition or setting that is not understood.
+    """
+    selection = select_results(**settings)
+    return [row for rows in result_batches(store, selection, known_properties) for row in rows]
+
+
+def query_studies(store: Store, *, known_properties: Collection[str] = (), **settings: Any) -> list[StudySummary]:
+    """The studies that fit, one row each, newest first; see `query` for the arguments.
+
+    A property, a range or flags select the studies that have such a value.
+    """
+    selection = select_results(**settings)
+    known = _known(store, selection, known_properties)
+    statement = _of_study(study_query(), selection, known)
+    tests = _of_value(selection)
+    if tests:
+        statement = statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests)))
+    statement = statement.order_by(Study.created.desc(), Study.id.desc()).limit(selection.limit)
+    with store.reading() as connection:
+        return [StudySummary(**summary_fields(row)) for row in connection.execute(statement)]
+
+
+def result_batches(
+    store: Store, selection: Selection | None = None, known_properties: Collection[str] = ()
+) -> Generator[Sequence[ResultRow], None, None]:
+    """The values that fit, some thousand rows at a time, all from one state of the database."""
+    selection = selection or Selection()
+    statement = _results(selection, _known(store, selection, known_properties))
+    with store.reading() as connection:
+        yield from _stream(connection, statement)
+
+
+def _stream(connection: Connection, statement: Select[*tuple[Any, ...]]) -> Generator[Sequence[ResultRow], None, None]:
+    result = connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(statement)
+    for rows in result.partitions():
+        yield [_result(row) for row in rows]
+
+
+def _result(row: Sequence[Any]) -> ResultRow:
+    columns = list(row)
+    columns[_FLAGS] = tuple(columns[_FLAGS])
+    return ResultRow(*columns)
+
+
+def _results(selection: Selection, known: Collection[str]) -> Select[*tuple[Any, ...]]:
+    value = MeasurementRow
+    statement = (
+        select(
+            Polymer.psmiles,
+            value.name,
+            value.value,
+            value.stderr,
+            value.unit,
+            value.n_independent,
+            value.flags,
+            Study.key,
+            Polymer.key,
+            Polymer.formula,
+            value.temperature_k,
+            value.pressure_bar,
+            Study.preset,
+            Study.replicate,
+            Study.seed,
+            Study.status,
+            Study.created,
+        )
+        .select_from(Study)
+        .join(Polymer, Polymer.id == Study.polymer_id)
+        .join(value, value.study_id == Study.id)
+    )
+    ordered = _of_study(statement, selection, known).where(*_of_value(selection))
+    return ordered.order_by(Study.id, value.name, value.conditions).limit(selection.limit)
+
+
+def _of_study(
+    statement: Select[*tuple[Any, ...]], selection: Selection, known: Collection[str]
+) -> Select[*tuple[Any, ...]]:
+    if selection.where is not None:
+        statement = statement.where(study_condition(selection.where, known))
+    if selection.polymer is not None:
+        statement = statement.where((Polymer.key == selection.polymer) | (Polymer.psmiles == selection.polymer))
+    if selection.preset is not None:
+        statement = statement.where(Study.preset == selection.preset)
+    if selection.status is not None:
+        statement = statement.where(Study.status == selection.status)
+    if selection.temperature_k is not None:
+        statement = statement.where(Study.temperature_k == selection.temperature_k)
+    return statement
+
+
+def _of_value(selection: Selection) -> list[Any]:
+    tests: list[Any] = []
+    if selection.property is not None:
+        tests.append(MeasurementRow.name == selection.property)
+    if selection.minimum is not None:
+        tests.append(MeasurementRow.value >= selection.minimum)
+    if selection.maximum is not None:
+        tests.append(MeasurementRow.value <= selection.maximum)
+    flags = cast(MeasurementRow.flags, Text)
+    if selection.unflagged:
+        tests.append(flags == "[]")
+    tests.extend(flags.contains(f'"{flag}"', autoescape=True) for flag in selection.with_flags)
+    tests.extend(~flags.contains(f'"{flag}"', autoescape=True) for flag in selection.without_flags)
+    return tests
+
+
+def _known(store: Store, selection: Selection, extra: Collection[str]) -> set[str]:
+    if selection.property is None and selection.where is None:
+        return set(extra)
+    known = {*store.property_names(), *extra}
+    name = selection.property
+    if name is not None and name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        listed = ", ".join(sorted(known)) or "none is stored yet"
+        raise UnknownName(f"{name!r} is not a known property{hint} (known: {listed})")
+    return known

@@ -1,0 +1,105 @@
+"""Every failure a user can meet, by name.
+
+Two kinds matter to a caller. A `UserError` is about what was asked: it is raised before anything is
+written, and the command line turns it into one sentence and exit code 2. A `StepFailed` is about what
+happened while computing: it becomes a failure row of the study and exit code 1.
+
+A message says what was asked, what was found, and what to do.
+"""
+
+
+class PolyomicsError(Exception):
+    """Base of all errors this package raises on purpose."""
+
+    exit_code = 1
+
+    @property
+    def kind(self) -> str:
+        """Name of the error class, as stored in failure rows."""
+        return type(self).__name__
+
+
+class UserError(PolyomicsError):
+    """The request cannot be carried out as written."""
+
+    exit_code = 2
+
+
+class InvalidPolymer(UserError):
+    """The text is not a repeat unit that can be polymerised and simulated."""
+
+
+class UnsupportedElement(InvalidPolymer):
+    """The repeat unit has an element the force field has no parameters for."""
+
+
+class UnknownName(UserError):
+    """A preset, property, stage, charge model, ... of that name is not registered."""
+
+
+class InvalidInputFile(UserError):
+    """A file the user gave is empty, malformed or unreadable."""
+
+
+class InvalidSettings(UserError):
+    """A number or an option is outside what makes sense."""
+
+
+class StorageUnavailable(UserError):
+    """The home folder or the database cannot be read or written."""
+
+
+class DatabaseTooNew(StorageUnavailable):
+    """The database was written by a newer version of polyomics."""
+
+
+class ServerUnavailable(UserError):
+    """The Prefect server a run is to go through is not configured, does not answer, or refuses us."""
+
+
+class StudyNotFound(UserError):
+    """No study in the database has this key."""
+
+
+class StudyBusy(UserError):
+    """Another process is running the same study."""
+
+
+class StepFailed(PolyomicsError):
+    """A step of a study could not be completed."""
+
+
+class ToolMissing(StepFailed):
+    """A program this step calls (antechamber, parmchk2, sqm, tleap) was not found."""
+
+
+class ChainNotBuilt(StepFailed):
+    """No overlap-free, spear-free geometry was found for a chain."""
+
+
+class CellNotPacked(StepFailed):
+    """The chains could not be placed without overlap."""
+
+
+class TypesNotAssigned(StepFailed):
+    """The force field has no atom type for an atom."""
+
+
+class ParametersMissing(StepFailed):
+    """The force field has no parameter for a bond, angle or torsion, not even an estimated one."""
+
+
+class ChargesNotConverged(StepFailed):
+    """The charge model did not give charges for the repeat unit."""
+
+
+class SimulationUnstable(StepFailed):
+    """The energy of a stage exploded, also with the smallest time step allowed."""
+
+
+class CorruptFile(StepFailed):
+    """A file of a run does not have the checksum its manifest states."""
+
+
+class NotEnoughData(StepFailed):
+    """A property has too few samples for a value, let alone an error bar."""

@@ -1,0 +1,75 @@
+"""What a study will cost before it runs: rough figures, together with what they rest on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from polyomics.records import Record
+from polyomics.request import BYTES_PER_ATOM
+
+if TYPE_CHECKING:
+    from polyomics.md.protocol import Protocol
+
+CPU_S_PER_ATOM_STEP = 4.0e-6
+"""Core-seconds of one atom and one step at melt density on a CPU; measured with the protocols here."""
+GPU_S_PER_STEP = 2.0e-4
+"""Seconds of one step on a GPU however small the cell is: launches, controls, recording."""
+GPU_S_PER_ATOM_STEP = 1.5e-8
+"""Seconds of one atom and one step on a GPU that is full: about 1,000 ns/day for 24,000 atoms at 4 fs."""
+
+BASIS = (
+    "MD only; CPU: 4 µs per atom, step and core, shared evenly by the cores; GPU: 0.2 ms per step + 15 ns per "
+    "atom and step, the order of OpenMM's public benchmarks on a current card; expect a factor of 2 either way"
+)
+
+
+class CostEstimate(Record):
+    """Rough cost of the MD of one study."""
+
+    n_atoms: int
+    """Atoms of the cell."""
+    n_steps: int
+    """Integration steps of the protocol."""
+    simulated_ns: float
+    """Simulated time of the protocol [ns]."""
+    n_cores: int
+    """CPU cores assumed for `cpu_wall_s`."""
+    cpu_core_s: float
+    """Core-seconds on a CPU [s]."""
+    cpu_wall_s: float
+    """Wall time on `n_cores` cores [s]."""
+    gpu_wall_s: float
+    """Wall time on one GPU [s]."""
+    memory_gb: float
+    """Memory of building and running [GB]."""
+    basis: str = BASIS
+    """What the figures rest on."""
+
+
+def available_cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def estimate_cost(n_atoms: int, protocol: Protocol, n_cores: int | None = None) -> CostEstimate:
+    """Rough cost of running `protocol` on a cell of `n_atoms`.
+
+    Args:
+        n_atoms: Atoms of the cell.
+        protocol: The stages.
+        n_cores: CPU cores; all this process may use by default.
+    """
+    cores = n_cores or available_cores()
+    n_steps = protocol.n_steps
+    core_s = CPU_S_PER_ATOM_STEP * n_atoms * n_steps
+    return CostEstimate(
+        n_atoms=n_atoms,
+        n_steps=n_steps,
+        simulated_ns=protocol.duration_ps / 1000.0,
+        n_cores=cores,
+        cpu_core_s=core_s,
+        cpu_wall_s=core_s / cores,
+        gpu_wall_s=n_steps * (GPU_S_PER_STEP + GPU_S_PER_ATOM_STEP * n_atoms),
+        memory_gb=n_atoms * BYTES_PER_ATOM / 1e9,
+    )

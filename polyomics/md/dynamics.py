@@ -1,0 +1,133 @@
+"""The loop all stages with dynamics share: drive the controls, step, record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from polyomics.md.recording import Recorder
+from polyomics.md.stage import SegmentRequest, SegmentResult, Stage, Unstable
+
+if TYPE_CHECKING:
+    import openmm
+
+    from polyomics.cell.cell import Cell
+    from polyomics.md.engine import Running
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a stage holds the cell at, at one moment."""
+
+    temperature_k: float
+    pressure_bar: float | None = None
+    """None: no barostat."""
+    box_nm: NDArray[np.float64] | None = None
+    """Edges to bring the box to [nm], shape=(3,); None: leave the box alone."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Global parameters of forces the stage added."""
+
+
+class Dynamics(Stage):
+    """A stage that integrates Langevin dynamics (LangevinMiddle; DOI 10.1021/acs.jpca.9b02771).
+
+    Hydrogens are constrained and their masses repartitioned, which allows 4 fs where forces are
+    gentle; velocities are drawn anew from Maxwell-Boltzmann at the start of every stage.
+    """
+
+    duration_ps: float = Field(gt=0, le=1e7)
+    """Simulated time [ps]."""
+    timestep_fs: float = Field(default=4.0, gt=0, le=5.0)
+    """Integration time step [fs]."""
+    friction_per_ps: float = Field(default=1.0, gt=0, le=1000)
+    """Langevin friction [1/ps]."""
+    hydrogen_mass_amu: float = Field(default=3.0, ge=1.0, le=4.0)
+    """Mass of a hydrogen [amu]; the difference is taken from the atom it is bonded to."""
+    segment_ps: float = Field(default=100.0, gt=0)
+    """Time between checkpoints [ps]."""
+    control_ps: float = Field(default=0.2, gt=0)
+    """Time between updates of temperature, pressure and box [ps]."""
+    report_ps: float = Field(default=1.0, gt=0)
+    """Time between rows of the thermodynamic table [ps]."""
+    frame_ps: float | None = Field(default=None, gt=0)
+    """Time between stored frames [ps]; none stores no frames."""
+
+    @property
+    def simulated_ps(self) -> float:
+        """Simulated time [ps]."""
+        return self.duration_ps
+
+    @property
+    def n_steps(self) -> int:
+        """Integration steps at the nominal time step."""
+        return sum(self._blocks_in(i) for i in range(self.n_segments)) * self._steps_per_block(1.0)
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments, each ended by a checkpoint."""
+        return max(1, math.ceil(self._n_blocks / self._blocks_per_segment))
+
+    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
+        """Temperature, pressure and box at `fraction` (0 to 1) of the stage."""
+        raise NotImplementedError
+
+    def modify_system(self, system: openmm.System, cell: Cell) -> None:
+        """Change the forces for this stage; the default leaves them."""
+
+    def run_segment(self, request: SegmentRequest) -> SegmentResult:
+        """Run one segment: for every control block, set the controls, step, check, record."""
+        blocks = self._blocks_in(request.index)
+        first = request.index * self._blocks_per_segment
+        timestep_fs = self.timestep_fs * request.timestep_factor
+        steps = self._steps_per_block(request.timestep_factor)
+        controls = self._controls(request, first)
+        running = request.engine.start(self, request, controls, timestep_fs)
+        with Recorder(request, self.frame_ps or self.report_ps) as recorder:
+            for block in range(first, first + blocks):
+                running.apply(self._controls(request, block + 1))
+                running.step(steps)
+                self._record(request, running, recorder, block + 1)
+            end = running.state()
+        return SegmentResult(end, blocks * steps, timestep_fs, recorder.files, running.details())
+
+    def _record(self, request: SegmentRequest, running: Running, recorder: Recorder, block: int) -> None:
+        time_ps = block * self.control_ps
+        wants_row = self._is_due(block, self.report_ps)
+        wants_frame = self.frame_ps is not None and self._is_due(block, self.frame_ps)
+        row = running.thermo(time_ps)
+        limit_k = 3.0 * self._controls(request, block).temperature_k + 1000.0
+        if not math.isfinite(row["potential_energy_kj_mol"]) or not row["temperature_k"] < limit_k:
+            raise Unstable(f"{row['temperature_k']:.0f} K at {time_ps:g} ps of {self.name}")
+        if wants_row:
+            recorder.add_row(row)
+        if wants_frame:
+            recorder.add_frame(time_ps, *running.positions_and_box_nm())
+        request.on_progress(time_ps, row)
+
+    def _controls(self, request: SegmentRequest, block: int) -> Controls:
+        fraction = min(1.0, block / self._n_blocks)
+        return self.controls_at(request.cell, request.engine.stage_start_box_nm, fraction)
+
+    def _is_due(self, block: int, interval_ps: float) -> bool:
+        every = max(1, round(interval_ps / self.control_ps))
+        return block % every == 0
+
+    @property
+    def _n_blocks(self) -> int:
+        return max(1, round(self.duration_ps / self.control_ps))
+
+    @property
+    def _blocks_per_segment(self) -> int:
+        return max(1, round(self.segment_ps / self.control_ps))
+
+    def _blocks_in(self, segment: int) -> int:
+        return min(self._blocks_per_segment, self._n_blocks - segment * self._blocks_per_segment)
+
+    def _steps_per_block(self, timestep_factor: float) -> int:
+        return max(1, round(self.control_ps * 1000.0 / (self.timestep_fs * timestep_factor)))

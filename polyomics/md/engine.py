@@ -1,0 +1,256 @@
+"""OpenMM behind one door: which platform, how a context is made, how it is stepped."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+from openmm import unit
+
+from polyomics.errors import InvalidSettings
+from polyomics.md.masses import repartitioned_masses_amu
+from polyomics.md.pme import set_pme
+from polyomics.md.stage import Unstable
+from polyomics.md.state import PhaseState
+from polyomics.units import GAS_CONSTANT_KJ_MOL_K, density_g_cm3
+
+if TYPE_CHECKING:
+    from polyomics.cell.cell import Cell
+    from polyomics.md.dynamics import Controls, Dynamics
+    from polyomics.md.protocol import Nonbonded
+    from polyomics.md.stage import SegmentRequest
+
+PLATFORMS_BY_SPEED = ("CUDA", "HIP", "OpenCL", "CPU", "Reference")
+"""Platforms in the order they are tried."""
+
+BAROSTAT_INTERVAL_STEPS = 25
+"""Steps between Monte Carlo volume moves (OpenMM's own default)."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where to run. Never part of a study's key: the same study may run anywhere."""
+
+    platform: str | None = None
+    """OpenMM platform; none takes the fastest that works."""
+    threads: int | None = None
+    """CPU threads; none takes all cores this process may use."""
+    device: str | None = None
+    """Index of the GPU; none leaves the choice to the driver (`CUDA_VISIBLE_DEVICES`)."""
+    precision: str = "mixed"
+    """Precision on GPUs: single, mixed or double."""
+
+
+def available_platforms() -> list[str]:
+    """Names of the OpenMM platforms that are installed, fastest first."""
+    names = [openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())]
+    return [name for name in PLATFORMS_BY_SPEED if name in names]
+
+
+@dataclass
+class Engine:
+    """Makes running contexts for one cell on one piece of hardware."""
+
+    cell: Cell
+    nonbonded: Nonbonded
+    hardware: Hardware = field(default_factory=Hardware)
+    stage_start_box_nm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    """Edges of the box when the present stage began [nm], shape=(3,)."""
+
+    def __post_init__(self) -> None:
+        self.platform = choose_platform(self.hardware)
+
+    def system(self) -> openmm.System:
+        """A fresh copy of the cell's forces with this protocol's cut-offs."""
+        system = openmm.XmlSerializer.deserialize(self.cell.system_xml)
+        set_pme(nonbonded_force(system), self.nonbonded, self.platform.getName())
+        return system
+
+    def context(
+        self, system: openmm.System, integrator: openmm.Integrator, box_nm: NDArray[np.float64]
+    ) -> openmm.Context:
+        """A context of `system` on this engine's platform, with this box."""
+        system.setDefaultPeriodicBoxVectors(*np.diag(box_nm))
+        return openmm.Context(system, integrator, self.platform, self._properties())
+
+    def start(self, stage: Dynamics, request: SegmentRequest, controls: Controls, timestep_fs: float) -> Running:
+        """A context that stands at the start of a segment, ready to step."""
+        system = self.system()
+        stage.modify_system(system, self.cell)
+        masses = repartitioned_masses_amu(self.cell, stage.hydrogen_mass_amu)
+        for index, mass in enumerate(masses):
+            system.setParticleMass(index, mass)
+        seeds = np.random.default_rng(request.seed).integers(1, 2**31 - 1, size=3)
+        if controls.pressure_bar is not None:
+            system.addForce(make_barostat(controls.pressure_bar, controls.temperature_k, int(seeds[0])))
+        integrator = openmm.LangevinMiddleIntegrator(controls.temperature_k, stage.friction_per_ps, timestep_fs * 1e-3)
+        integrator.setRandomNumberSeed(int(seeds[1]))
+        integrator.setConstraintTolerance(1e-6)
+        context = self.context(system, integrator, request.start.box_nm)
+        context.setPositions(request.start.positions_nm)
+        if request.index == 0 or request.start.velocities_nm_ps is None:
+            context.setVelocitiesToTemperature(controls.temperature_k, int(seeds[2]))
+        else:
+            context.setVelocities(request.start.velocities_nm_ps)
+        return Running(context, integrator, float(self.cell.mass_amu))
+
+    def _properties(self) -> dict[str, str]:
+        name = self.platform.getName()
+        if name == "CPU":
+            threads = self.hardware.threads or len(os.sched_getaffinity(0))
+            return {"Threads": str(threads), "DeterministicForces": "true"}
+        if name == "Reference":
+            return {}
+        properties = {"Precision": self.hardware.precision}
+        if name == "CUDA":
+            properties["DeterministicForces"] = "true"
+        if self.hardware.device is not None:
+            properties["DeviceIndex"] = self.hardware.device
+        return properties
+
+
+@dataclass
+class Running:
+    """A context in motion."""
+
+    context: openmm.Context
+    integrator: openmm.Integrator
+    mass_amu: float
+
+    def __post_init__(self) -> None:
+        system = self.context.getSystem()
+        self._degrees_of_freedom = degrees_of_freedom(system)
+        self._n_steps = 0
+        self._started = time.perf_counter()
+
+    def apply(self, controls: Controls) -> None:
+        """Set temperature, pressure and box for the next steps."""
+        self.integrator.setTemperature(controls.temperature_k)
+        if controls.pressure_bar is not None:
+            self.context.setParameter(openmm.MonteCarloBarostat.Temperature(), controls.temperature_k)
+            self.context.setParameter(openmm.MonteCarloBarostat.Pressure(), controls.pressure_bar)
+        for name, value in controls.parameters.items():
+            self.context.setParameter(name, value)
+        if controls.box_nm is not None:
+            self._scale_box(controls.box_nm)
+
+    def step(self, n_steps: int) -> None:
+        """Integrate `n_steps`.
+
+        Raises:
+            Unstable: OpenMM met a NaN or a constraint it could not satisfy.
+        """
+        try:
+            self.integrator.step(n_steps)
+        except openmm.OpenMMException as error:
+            if any(word in str(error) for word in ("NaN", "nan", "infinite", "onstraint", "too large")):
+                raise Unstable(str(error)) from error
+            raise
+        self._n_steps += n_steps
+
+    def thermo(self, time_ps: float) -> dict[str, float]:
+        """One row of the thermodynamic table."""
+        state = self.context.getState(energy=True)
+        kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
+        box = _box_nm(state)
+        return {
+            "time_ps": time_ps,
+            "temperature_k": 2.0 * kinetic / (self._degrees_of_freedom * GAS_CONSTANT_KJ_MOL_K),
+            "potential_energy_kj_mol": state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole),
+            "kinetic_energy_kj_mol": kinetic,
+            "box_x_nm": float(box[0]),
+            "box_y_nm": float(box[1]),
+            "box_z_nm": float(box[2]),
+            "density_g_cm3": density_g_cm3(self.mass_amu, float(np.prod(box))),
+        }
+
+    def positions_and_box_nm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Unwrapped positions [nm], shape=(n_atoms, 3), and box edges [nm], shape=(3,)."""
+        state = self.context.getState(positions=True)
+        return state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), _box_nm(state)
+
+    def state(self) -> PhaseState:
+        """The phase-space point."""
+        state = self.context.getState(positions=True, velocities=True)
+        positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
+        return PhaseState(positions, velocities, _box_nm(state))
+
+    def details(self) -> dict[str, Any]:
+        """What to note of a finished segment: wall time and platform."""
+        return {
+            "wall_s": round(time.perf_counter() - self._started, 3),
+            "platform": self.context.getPlatform().getName(),
+        }
+
+    def _scale_box(self, box_nm: NDArray[np.float64]) -> None:
+        positions, old = self.positions_and_box_nm()
+        if np.array_equal(old, box_nm):
+            return
+        self.context.setPeriodicBoxVectors(*np.diag(box_nm))
+        self.context.setPositions(positions * (box_nm / old))
+        self.context.applyConstraints(1e-6)
+
+
+def choose_platform(hardware: Hardware) -> openmm.Platform:
+    """The platform asked for, or the fastest one on which a context can be made.
+
+    Raises:
+        InvalidSettings: The platform asked for is not installed or does not work here.
+    """
+    names = available_platforms()
+    if hardware.platform is not None and hardware.platform not in names:
+        raise InvalidSettings(
+            f"OpenMM platform {hardware.platform!r} is not installed here; there are {', '.join(names)}"
+        )
+    for name in [hardware.platform] if hardware.platform else names:
+        platform = openmm.Platform.getPlatform(name)
+        try:
+            _try_platform(platform)
+        except openmm.OpenMMException as error:
+            if hardware.platform:
+                raise InvalidSettings(f"OpenMM platform {name} does not work here: {error}") from error
+            continue
+        return platform
+    raise InvalidSettings("no OpenMM platform works here; reinstall the 'openmm' package")
+
+
+def make_barostat(pressure_bar: float, temperature_k: float, seed: int) -> openmm.MonteCarloBarostat:
+    """The barostat of all constant-pressure stages: Monte Carlo moves that keep molecules rigid.
+
+    Scaling every atom instead (`setScaleMoleculesAsRigid(False)`) counts the constrained degrees of freedom
+    in the ideal-gas term and so expands a cell with H-bond constraints; measured in `benchmarks/barostat.md`.
+    """
+    barostat = openmm.MonteCarloBarostat(pressure_bar, temperature_k, BAROSTAT_INTERVAL_STEPS, True)
+    barostat.setRandomNumberSeed(seed)
+    return barostat
+
+
+def nonbonded_force(system: openmm.System) -> openmm.NonbondedForce:
+    """The one NonbondedForce of a system."""
+    return next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+
+
+def degrees_of_freedom(system: openmm.System) -> int:
+    """Degrees of freedom that carry kinetic energy: three per massive particle less the constraints."""
+    masses = (system.getParticleMass(i) for i in range(system.getNumParticles()))
+    moving = sum(1 for mass in masses if mass.value_in_unit(unit.dalton) > 0)
+    return 3 * moving - int(system.getNumConstraints())
+
+
+def _box_nm(state: openmm.State) -> NDArray[np.float64]:
+    vectors: NDArray[np.float64] = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    return np.diag(vectors).copy()
+
+
+def _try_platform(platform: openmm.Platform) -> None:
+    system = openmm.System()
+    system.addParticle(1.0)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions([[0.0, 0.0, 0.0]])
+    context.getState(energy=True)

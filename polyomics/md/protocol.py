@@ -1,0 +1,90 @@
+"""A protocol is a list of stages you can read aloud; it goes to YAML and back without loss."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from polyomics.errors import InvalidInputFile, InvalidSettings
+from polyomics.md.stage import STAGES, Stage
+from polyomics.records import Record
+
+
+def _stage_by_kind(value: Any, handler: ValidatorFunctionWrapHandler) -> Stage:
+    """Turn a mapping with a `kind` into the stage class of that kind."""
+    if isinstance(value, dict):
+        if "kind" not in value:
+            raise InvalidSettings(f"a stage needs a 'kind', one of {', '.join(STAGES.names())}; found {value}")
+        return STAGES[value["kind"]].model_validate(value)
+    stage: Stage = handler(value)
+    return stage
+
+
+AnyStage = Annotated[SerializeAsAny[Stage], WrapValidator(_stage_by_kind)]
+
+
+class Nonbonded(Record):
+    """How non-bonded forces are cut off, the same through all stages of a protocol."""
+
+    cutoff_nm: float = Field(default=0.9, gt=0.4, le=2.0)
+    """Cut-off of Lennard-Jones and direct-space Coulomb forces [nm]; the tail correction is on."""
+    pme_force_error: float = Field(default=5e-4, gt=1e-7, le=1e-2)
+    """Relative error allowed in the electrostatic forces; the engine picks the cheapest grid for it."""
+    lj_pme: bool = False
+    """Sum Lennard-Jones dispersion by PME too, instead of cut-off and tail correction."""
+
+
+class Protocol(Record):
+    """A named, ordered list of MD stages."""
+
+    name: str = Field(min_length=1)
+    """Name of the protocol, as in `polyomics presets`."""
+    reference: str = ""
+    """Paper or DOI the protocol is taken from."""
+    nonbonded: Nonbonded = Nonbonded()
+    """Cut-offs and electrostatics."""
+    stages: tuple[AnyStage, ...] = Field(min_length=1)
+    """The stages, in order; the last one is the one that properties are measured on."""
+
+    @property
+    def duration_ps(self) -> float:
+        """Simulated time of all stages [ps]."""
+        return sum(stage.simulated_ps for stage in self.stages)
+
+    @property
+    def n_steps(self) -> int:
+        """Integration steps of all stages at their nominal time steps."""
+        return sum(stage.n_steps for stage in self.stages)
+
+    def to_yaml(self) -> str:
+        """The protocol as YAML, defaults written out."""
+        import yaml
+
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return text
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str = "the protocol") -> Self:
+        """Read a protocol from YAML.
+
+        Raises:
+            InvalidInputFile: Not YAML, or not a protocol; the message names the field.
+        """
+        import yaml
+
+        try:
+            return cls.model_validate(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise InvalidInputFile(f"{source} is not YAML: {error}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise InvalidInputFile(f"{source} is not a protocol: {where}: {first['msg']}") from error
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a protocol from a YAML file."""
+        try:
+            return cls.from_yaml(path.read_text(encoding="utf-8"), source=str(path))
+        except OSError as error:
+            raise InvalidInputFile(f"cannot read the protocol {path}: {error.strerror}") from error

@@ -1,0 +1,57 @@
+"""The phase-space point between two segments: all that dynamics needs to go on, in full precision."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyomics.errors import CorruptFile
+from polyomics.files import atomic_path
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseState:
+    """Positions, velocities and box of a cell.
+
+    Kept as 64-bit numbers in a plain NumPy file rather than as an OpenMM checkpoint, which loads only
+    on the same version and hardware (openmm issue 5252).
+    """
+
+    positions_nm: NDArray[np.float64]
+    """Unwrapped positions [nm], shape=(n_atoms, 3)."""
+    velocities_nm_ps: NDArray[np.float64] | None
+    """Velocities [nm/ps], shape=(n_atoms, 3); none before the first dynamics."""
+    box_nm: NDArray[np.float64]
+    """Edges of the orthorhombic box [nm], shape=(3,)."""
+
+    def digest(self) -> str:
+        """SHA-256 of the numbers."""
+        arrays = (self.positions_nm, self.velocities_nm_ps, self.box_nm)
+        joined = hashlib.sha256()
+        for array in arrays:
+            joined.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
+        return joined.hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the state to `path`, whole or not at all."""
+        arrays = {"positions_nm": self.positions_nm, "box_nm": self.box_nm}
+        if self.velocities_nm_ps is not None:
+            arrays["velocities_nm_ps"] = self.velocities_nm_ps
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "PhaseState":
+        """Read a state written by `save`.
+
+        Raises:
+            CorruptFile: The file is missing or damaged.
+        """
+        try:
+            with np.load(path) as arrays:
+                velocities = arrays["velocities_nm_ps"] if "velocities_nm_ps" in arrays else None
+                return cls(arrays["positions_nm"], velocities, arrays["box_nm"])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise CorruptFile(f"the state {path} cannot be read: {error}") from error

