@@ -7,10 +7,8 @@ while MD steps: tasks of a flow keep their state to themselves and send it in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import State
 from prefect.states import Completed, Failed
+from prefect.utilities.urls import url_for
 
+from flows.caller import Caller, called_by, caller
 from flows.dashboard import report_artifact, run_name, run_tags, summary
 from flows.server import check_server, quiet_console, without_losing_the_study
 from polyomics import config
@@ -31,17 +31,6 @@ from polyomics.study import Step, StudyResult, run_study
 
 if TYPE_CHECKING:
     from polyomics.md.engine import Hardware
-
-
-@dataclass(frozen=True)
-class _Caller:
-    """What the process that calls the flow hands over beside the parameters, which Prefect stores."""
-
-    report: Report = silent
-    database_url: str | None = None
-
-
-_CALLER: ContextVar[_Caller] = ContextVar("caller", default=_Caller())  # noqa: B039 (frozen)
 
 
 def run_polymer(
@@ -77,7 +66,7 @@ def run_polymer(
         "database_url": None if _has_password(url) else url,
         "hardware": asdict(hardware) if hardware else None,
     }
-    with _called_by(_Caller(report, url)), quiet_console():
+    with called_by(Caller(report, url)), quiet_console():
         state = polymer(**parameters, return_state=True)
     data = state.result(raise_on_failure=False)
     if isinstance(data, StudyResult):
@@ -108,20 +97,20 @@ def polymer(
             `POLYOMICS_DATABASE_URL` of the process that runs the flow by default.
         hardware: Where MD runs: platform, threads, device, precision.
     """
-    caller = _CALLER.get()
+    someone = caller()
     if database_url and _has_password(database_url):
         raise InvalidSettings(
             f"the flow parameter database_url {masked(database_url)} has a password, and Prefect stores and shows "
             f"parameters; set {config.DATABASE_VARIABLE} where the flow runs, and change that password"
         )
     study = StudySpec.model_validate(spec)
-    _announce(study, caller.report)
+    _announce(study, someone.report)
     result = run_study(
         study,
         home=Path(home) if home else None,
-        database_url=caller.database_url or database_url,
+        database_url=someone.database_url or database_url,
         hardware=_hardware(hardware),
-        report=caller.report,
+        report=someone.report,
         carry_out=_carry_out_as_task,
     )
     with without_losing_the_study("the artifact with the results"):
@@ -156,8 +145,9 @@ def _announce(study: StudySpec, report: Report) -> None:
     with without_losing_the_study("the tags of the flow run"), get_client(sync_client=True) as client:
         tags = {*(runtime.flow_run.tags or ()), *run_tags(study)}
         client.update_flow_run(runtime.flow_run.id, tags=sorted(tags)).raise_for_status()
-    if runtime.flow_run.ui_url:
-        report(Progress(step="prefect", message=f"watch it at {runtime.flow_run.ui_url}"))
+    address = url_for("flow-run", obj_id=runtime.flow_run.id)
+    if address:
+        report(Progress(step="prefect", message=f"watch it at {address}"))
 
 
 def _in_words(noted: Mapping[str, Any]) -> str:
@@ -186,12 +176,3 @@ def _hardware(settings: dict[str, Any] | None) -> Hardware | None:
 
 def _has_password(url: str) -> bool:
     return "***" in masked(url)
-
-
-@contextmanager
-def _called_by(caller: _Caller) -> Iterator[None]:
-    token = _CALLER.set(caller)
-    try:
-        yield
-    finally:
-        _CALLER.reset(token)

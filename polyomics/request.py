@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from polyomics.chemistry import chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry import ChainGraph, chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry.volume import vdw_volume_nm3
 from polyomics.errors import InvalidInputFile, InvalidSettings
 from polyomics.forcefield.charges import CHARGE_MODELS
 from polyomics.forcefield.families import FAMILIES
@@ -18,11 +19,17 @@ from polyomics.md.protocols import PROTOCOLS
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
 from polyomics.spec import CellSpec, Conditions, ForceFieldSpec, PolymerSpec, StudySpec, Tacticity
+from polyomics.units import box_edge_nm
 
 LARGEST_CELL_ATOMS = 1_000_000
 """Cells above this are refused: they would need a machine this tool does not target."""
 BYTES_PER_ATOM = 6_000
 """Memory of building and running a cell, per atom; measured, rounded up."""
+SMALL_CELL_ATOMS = 5_000
+"""Cells above this always have edges of more than twice the cut-off."""
+DENSEST_PACKING_FRACTION = 0.7
+"""Van der Waals volume over cell volume of a compressed polymer; 0.58 to 0.65 at ambient pressure (Bondi,
+DOI 10.1021/j100785a001)."""
 
 
 def make_spec(
@@ -76,13 +83,17 @@ def make_spec(
     defaults = PRESETS[preset]
     unit = parse_repeat_unit(psmiles)
     if n_units is None:
-        n_units = units_for_atoms(unit, atoms_per_chain or defaults.atoms_per_chain, (head_end, tail_end))
+        target = defaults.atoms_per_chain if atoms_per_chain is None else atoms_per_chain
+        n_units = units_for_atoms(unit, target, (head_end, tail_end))
     elif atoms_per_chain is not None:
         raise InvalidSettings("both a number of units and a number of atoms per chain were given; give one")
-    chain_atoms = chain_graph(unit, n_units, head_end, tail_end).n_atoms
+    chain = chain_graph(unit, n_units, head_end, tail_end)
+    chain_atoms = chain.n_atoms
     if total_atoms is not None:
         if n_chains is not None:
             raise InvalidSettings("both a number of chains and a total number of atoms were given; give one")
+        if total_atoms < 1:
+            raise InvalidSettings(f"the total number of atoms is {total_atoms}; give a whole number of at least 1")
         n_chains = max(1, round(total_atoms / chain_atoms))
     try:
         spec = StudySpec(
@@ -110,6 +121,7 @@ def make_spec(
     except ValidationError as error:
         raise InvalidSettings(_first_problem(error)) from error
     _check_names(spec)
+    _check_state(spec)
     _check_size(spec.cell.n_chains * chain_atoms, spec.cell.n_chains, chain_atoms)
     return spec
 
@@ -136,6 +148,32 @@ def _check_names(spec: StudySpec) -> None:
     last = spec.protocol.stages[-1].model_dump(mode="json")
     for name in spec.properties:
         PROPERTIES[name].check_stage(last)
+
+
+def _check_state(spec: StudySpec) -> None:
+    """Refuse a protocol that ends in another state than the properties are wanted at."""
+    last = spec.protocol.stages[-1]
+    for name in ("temperature_k", "pressure_bar"):
+        asked, found = getattr(spec.conditions, name), getattr(last, name, None)
+        if found is not None and found != asked:
+            raise InvalidSettings(
+                f"the protocol {spec.protocol.name!r} ends with {name} = {found:g}, but the properties are asked for "
+                f"at {asked:g}; ask for {found:g}, or change the protocol"
+            )
+
+
+def _check_box(spec: StudySpec, chain: ChainGraph) -> None:
+    """Refuse a cell whose edge is, or when dense would be, below twice the cut-off."""
+    n_chains, cutoff_nm = spec.cell.n_chains, spec.protocol.nonbonded.cutoff_nm
+    if n_chains * chain.n_atoms > SMALL_CELL_ATOMS:
+        return
+    packed_nm = box_edge_nm(n_chains * chain.molar_mass_g_mol, spec.cell.density_g_cm3)
+    dense_nm = (n_chains * vdw_volume_nm3(chain.mol()) / DENSEST_PACKING_FRACTION) ** (1.0 / 3.0)
+    if min(packed_nm, dense_nm) < 2.0 * cutoff_nm:
+        raise InvalidSettings(
+            f"{n_chains:,} chains of {chain.n_atoms:,} atoms fill a box of about {min(packed_nm, dense_nm):.2f} nm, less "
+            f"than twice the cut-off of {cutoff_nm:g} nm; ask for more or longer chains"
+        )
 
 
 def _check_size(n_atoms: int, n_chains: int, chain_atoms: int) -> None:

@@ -83,7 +83,8 @@ class Trajectory:
             stage = dict(manifest["stage"])
             listed = [dict(segment["files"]) for segment in manifest["segments"]]
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFile(f"{stage_folder / MANIFEST_FILE} is not a manifest of a stage; {_REPAIR}") from error
+            path = stage_folder / MANIFEST_FILE
+            raise CorruptFile(f"{path} is not a manifest of a stage; {_REPAIR}") from error
         if verify:
             _verify(stage_folder, listed)
         tables = _of_kind(stage_folder, listed, "thermo.", ".csv")

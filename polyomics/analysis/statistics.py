@@ -88,7 +88,7 @@ def autocorrelation(series: ArrayLike) -> Array:
     if _is_constant(values):
         return np.concatenate(([1.0], np.zeros(n_frames - 1)))
     averages: Array = products / (n_frames - np.arange(n_frames))
-    return averages / averages[0]
+    return np.asarray(averages / averages[0])
 
 
 def statistical_inefficiency(series: ArrayLike) -> float:

@@ -30,6 +30,8 @@ LOWEST_DENSITY_G_CM3 = 0.01
 LARGEST_DENSITY_G_CM3 = 2.0
 N_ATTEMPTS = 3
 """Attempts from an empty box at each density."""
+HOPELESS_FRACTION = 0.7
+"""When no more than this part of the chains found a place, the density is lowered without another attempt."""
 N_REPAIRS = 20
 """Times chains that spear a ring are drawn anew in one attempt."""
 
@@ -62,8 +64,8 @@ def check_cell_size(n_atoms: int) -> None:
     """
     if n_atoms > LARGEST_CELL_ATOMS:
         raise InvalidSettings(
-            f"a cell of {n_atoms:,} atoms needs about {memory_gb(n_atoms):,.0f} GB to build; the most allowed is "
-            f"{LARGEST_CELL_ATOMS:,} atoms: use fewer or shorter chains"
+            f"a cell of {n_atoms:,} atoms needs about {memory_gb(n_atoms):,.0f} GB to build; the most "
+            f"allowed is {LARGEST_CELL_ATOMS:,} atoms: use fewer or shorter chains"
         )
 
 
@@ -101,11 +103,10 @@ def pack(
     density = density_g_cm3
     for step in range(100):
         edge_nm = box_edge_nm(total_amu, density)
-        for attempt in range(N_ATTEMPTS):
-            rng = np.random.default_rng([seed, step, attempt])
-            positions = arrange(molecules, bonds, rings, edge_nm, minimum_distance_nm, rng)
-            if positions is not None:
-                return _cell(chains, parameterized, positions, edge_nm, bonds, rings)
+        rng = np.random.default_rng([seed, step])
+        positions = arrange(molecules, bonds, rings, edge_nm, minimum_distance_nm, rng)
+        if positions is not None:
+            return _cell(chains, parameterized, positions, edge_nm, bonds, rings)
         density *= LOWERING_FACTOR
         if density < LOWEST_DENSITY_G_CM3:
             break
@@ -141,10 +142,24 @@ def arrange(
     Returns:
         Positions [nm] in the order of `molecules`, centres in the box.
     """
-    crowd = Crowd(edge_nm, minimum_distance_nm)
-    if not crowd.fill(molecules, rng):
-        return None
-    n_atoms = len(molecules[0])
+    for _ in range(N_ATTEMPTS):
+        crowd = Crowd(edge_nm, minimum_distance_nm)
+        if crowd.fill(molecules, rng):
+            return _without_spearing(crowd, molecules, bonds, rings, rng)
+        if len(crowd.placed) <= HOPELESS_FRACTION * len(molecules):
+            return None
+    return None
+
+
+def _without_spearing(
+    crowd: Crowd,
+    molecules: Sequence[Array],
+    bonds: Ints,
+    rings: Sequence[Sequence[int]],
+    rng: np.random.Generator,
+) -> list[Array] | None:
+    """Positions of all molecules, those that spear a ring placed anew; None if that does not end."""
+    n_atoms, edge_nm = len(molecules[0]), crowd.edge_nm
     for _ in range(N_REPAIRS):
         positions = [crowd.placed[index] for index in range(len(molecules))]
         culprits = _spearing_molecules(positions, n_atoms, bonds, rings, edge_nm)
@@ -214,7 +229,10 @@ def _cell(
 
 
 def _check(
-    chains: Sequence[Chain], parameterized: ParameterizedChain, density_g_cm3: float, minimum_distance_nm: float
+    chains: Sequence[Chain],
+    parameterized: ParameterizedChain,
+    density_g_cm3: float,
+    minimum_distance_nm: float,
 ) -> None:
     """Refuse what cannot be packed, before any work."""
     if not chains:
@@ -228,7 +246,8 @@ def _check(
     if not 0.0 <= minimum_distance_nm <= 0.5:
         raise InvalidSettings(f"a minimum distance of {minimum_distance_nm:g} nm was asked for; use 0 to 0.5")
     topology = _topology(chains[0])
-    if len(parameterized.charges_e) != len(topology[0]) or any(_topology(chain) != topology for chain in chains):
+    alike = all(_topology(chain) == topology for chain in chains[1:])
+    if not alike or len(parameterized.charges_e) != len(topology[0]):
         raise InvalidSettings(
             "the chains of a cell must have one topology, that of their parameters; build them with one "
             "repeat unit, length and end groups"

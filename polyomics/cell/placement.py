@@ -55,10 +55,14 @@ class Crowd:
         wanted = min(_MOST_GRID_POINTS, max(4, round(edge_nm / _SPACING_NM)))
         self._n_grid = next_fast_len(wanted, real=True)
         self._spacing_nm = edge_nm / self._n_grid
-        self._taken: NDArray[np.complex64] | None = None
+        self._taken: NDArray[np.float32] | None = None
+        self._taken_waves: NDArray[np.complex64] | None = None
 
     def fill(self, molecules: Sequence[Array], rng: np.random.Generator) -> bool:
-        """Add all molecules, the most extended first, under their index; False when one found no place."""
+        """Add all molecules, the most extended first, under their index; False when one found no place.
+
+        The molecules added up to then stay, the last of them with overlaps.
+        """
         order = np.argsort([-_squared_size(positions) for positions in molecules], kind="stable")
         return all(self.add(int(index), molecules[index], rng) for index in order)
 
@@ -71,12 +75,14 @@ class Crowd:
             own = self._n_contacts(turned)
             n_overlaps, place = self._best_place(turned, rng)
             if own == n_overlaps == 0:
-                self._put(number, place)
+                self.placed[number] = place
+                self._mark_taken(place)
                 return True
             if best is None or own + n_overlaps < best[0]:
                 best = own + n_overlaps, place
         assert best is not None
-        self._put(number, best[1])
+        self.placed[number] = best[1]
+        self._taken = None
         return self._push_apart()
 
     def remove(self, number: int) -> None:
@@ -88,10 +94,6 @@ class Crowd:
         """Pairs of atoms of two molecules or images that are too close, numbered in order of addition."""
         positions, molecule = self._joined()
         return _contacts(positions, molecule, self.edge_nm, self.minimum_distance_nm)
-
-    def _put(self, number: int, positions: Array) -> None:
-        self.placed[number] = positions
-        self._taken = None
 
     def _joined(self) -> tuple[Array, Ints]:
         """All placed atoms, and the molecule of each."""
@@ -120,31 +122,34 @@ class Crowd:
         return max(1, int(overlaps[emptiest])), turned + offset + self._shift(emptiest)
 
     def _shift(self, flat: int) -> Array:
-        return np.array(np.unravel_index(flat, (self._n_grid,) * 3)) * self._spacing_nm
+        cell = np.array(np.unravel_index(flat, (self._n_grid,) * 3), dtype=np.float64)
+        return np.asarray(cell * self._spacing_nm)
 
     def _overlaps(self, turned: Array) -> Ints:
         """Number of atoms of a molecule that fall in taken cells, for every shift of it on the grid."""
         if self._taken is None:
-            self._taken = rfftn(self._taken_cells(), workers=1)
+            self._mark_taken(self._joined()[0])
+        if self._taken_waves is None:
+            self._taken_waves = rfftn(self._taken, workers=1)
             self._tree = _periodic_tree(self._joined()[0], self.edge_nm)
         mine = np.zeros((self._n_grid,) * 3, dtype=np.float32)
         np.add.at(mine, tuple(self._cells(turned).T % self._n_grid), 1.0)
-        counts = irfftn(self._taken * rfftn(mine, workers=1).conj(), mine.shape, workers=1)
-        return np.rint(counts).astype(np.int64)
+        counts = irfftn(self._taken_waves * rfftn(mine, workers=1).conj(), mine.shape, workers=1)
+        return np.asarray(np.rint(counts).astype(np.int64))
 
-    def _taken_cells(self) -> NDArray[np.float32]:
-        """Grid points closer than the minimum distance to a placed atom, as 1."""
+    def _mark_taken(self, atoms: Array) -> None:
+        """Set grid points closer than the minimum distance to any of the atoms to 1."""
+        if self._taken is None:
+            self._taken = np.zeros((self._n_grid,) * 3, dtype=np.float32)
+        self._taken_waves = None
         reach = int(np.ceil(self.minimum_distance_nm / self._spacing_nm)) + 1
         axis = np.arange(-reach, reach + 1)
         steps = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-        atoms, _ = self._joined()
         cells = self._cells(atoms)
         residue = atoms - cells * self._spacing_nm
-        taken = np.zeros((self._n_grid,) * 3, dtype=np.float32)
         for step in steps:
             near = ((step * self._spacing_nm - residue) ** 2).sum(axis=1) < self.minimum_distance_nm**2
-            taken[tuple(((cells[near] + step) % self._n_grid).T)] = 1.0
-        return taken
+            self._taken[tuple(((cells[near] + step) % self._n_grid).T)] = 1.0
 
     def _cells(self, positions: Array) -> Ints:
         return np.asarray(np.rint(positions / self._spacing_nm).astype(np.int64))
@@ -161,7 +166,8 @@ class Crowd:
         listed_at = np.full_like(positions, np.inf)
         for _ in range(N_PUSHES):
             if not np.abs(positions - listed_at).max() < _SKIN_NM / 4:
-                listed_at, listed = positions, _contacts(positions, molecule, self.edge_nm, wanted_nm + _SKIN_NM)
+                listed_at = positions
+                listed = _contacts(positions, molecule, self.edge_nm, wanted_nm + _SKIN_NM)
             pairs, separation = _within(positions, listed, self.edge_nm, wanted_nm)
             distance = np.linalg.norm(separation, axis=1)
             if not (distance < self.minimum_distance_nm).any():

@@ -6,8 +6,10 @@ J. Phys. Chem. 100 (1996) 7384, doi:10.1021/jp953141+.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
+from rdkit import Chem
+from scipy.sparse import coo_matrix, identity
 from scipy.sparse.csgraph import shortest_path
+from scipy.spatial import cKDTree
 
 from polyomics.chemistry.assembly import Piece
 
@@ -18,10 +20,28 @@ RADIUS_NM = {
 WANTED_CONTACT = 0.78
 """Fraction of the sum of radii that atoms more than three bonds apart keep where there is room."""
 CLOSEST_CONTACT = 0.65
-"""Fraction no grown pair goes below (C-C 0.221 nm, C-H 0.182 nm, H-H 0.143 nm): a minimiser takes it from there."""
+"""Fraction that no pair goes below without relaxation: C-C 0.221 nm, C-H 0.182 nm, H-H 0.143 nm."""
+SQUEEZED_CONTACT = 0.40
+"""Fraction kept while growing crowded chains that find no room otherwise, before they are relaxed."""
+RELAXED_CONTACT = 0.55
+"""Fraction that no pair of such a chain goes below after relaxation."""
 
 EXCLUDED_BONDS = 3
 """Pairs up to this many bonds apart are set by bonds, angles and torsions, not by contact."""
+
+
+def closest_contact(mol: Chem.Mol, positions_nm: NDArray[np.float64]) -> float:
+    """Smallest distance of atoms more than three bonds apart, in units of the sum of their radii; at most 1."""
+    radii = np.array([RADIUS_NM[atom.GetAtomicNum()] for atom in mol.GetAtoms()])
+    pairs = cKDTree(positions_nm).query_pairs(2.0 * float(radii.max()), output_type="ndarray")
+    n = len(radii)
+    bonds = np.array([(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(bonds)), bonds.T), shape=(n, n)).tocsr()
+    step = graph + graph.T + identity(n, format="csr")
+    held = (step @ step @ step)[pairs[:, 0], pairs[:, 1]]
+    free = pairs[np.asarray(held).ravel() == 0]
+    distance = np.linalg.norm(positions_nm[free[:, 0]] - positions_nm[free[:, 1]], axis=1)
+    return min(1.0, float((distance / (radii[free[:, 0]] + radii[free[:, 1]])).min(initial=1.0)))
 
 
 def radii_nm(piece: Piece) -> NDArray[np.float64]:

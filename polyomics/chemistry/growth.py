@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Geometry import Point3D
 from scipy.spatial.distance import cdist
 
 from polyomics.chemistry.chain import Chain, ChainGraph, chain_graph
@@ -21,12 +20,16 @@ from polyomics.chemistry.contact import (
     CLOSEST_CONTACT,
     EXCLUDED_BONDS,
     RADIUS_NM,
+    RELAXED_CONTACT,
+    SQUEEZED_CONTACT,
     WANTED_CONTACT,
     bonds_apart,
+    closest_contact,
     radii_nm,
 )
 from polyomics.chemistry.placement import dihedral_rad, frames, rotation_matrices
 from polyomics.chemistry.repeat_unit import RepeatUnit
+from polyomics.chemistry.relief import relieved_nm
 from polyomics.chemistry.spearing import find_spearings
 from polyomics.chemistry.tacticity import draw_diads, handedness_along_chain
 from polyomics.chemistry.template import Template, has_stereo_asked_for, junction_distribution
@@ -40,16 +43,17 @@ from polyomics.chemistry.variant import (
     unit_template,
 )
 from polyomics.errors import ChainNotBuilt, InvalidSettings
+from polyomics.units import NM_PER_ANGSTROM
 
 Floats = NDArray[np.float64]
 
 _DRAWS = (4, 28)
 """Conformers drawn at once for a piece; the second number only where none of the first has the room wanted."""
-_SOFTENING = (WANTED_CONTACT, 0.5 * (WANTED_CONTACT + CLOSEST_CONTACT), CLOSEST_CONTACT)
-"""Contacts demanded, one after the other; the first conformer that meets the highest is taken."""
-_VISITS_PER_PIECE, _VISITS_AT_LEAST = 30, 1000
+_VISITS_PER_PIECE, _VISITS_AT_LEAST = 15, 500
+"""How often a piece may be tried, before growth gives up."""
 _STALLED_VISITS, _STALLED_STEP = 100, 5
 _MAX_REPAIRS = 40
+_MAX_SQUEEZES = 3
 
 
 def build_chain(
@@ -84,28 +88,67 @@ def build_chain(
     graph = chain_graph(repeat_unit, n_units, head_end, tail_end)
     variants, is_meso = _draw_stereo(repeat_unit, graph.n_units, tacticity, meso_probability, rng)
     sequence = _Sequence(graph, variants)
-    positions = _Grower(sequence, rng).grow()
-    mol = _with_positions(graph.mol([template.piece for template in sequence.templates]), positions)
-    if not has_stereo_asked_for(mol):
-        raise ChainNotBuilt(f"{repeat_unit.psmiles}: the coordinates do not have the stereo asked for; report this")
+    mol = _grown(sequence, rng)
     return Chain(
         repeat_unit=repeat_unit,
         n_units=graph.n_units,
         mol=mol,
         unit_of_atom=graph.unit_of_atom,
         template_atom=graph.template_atom,
-        positions_nm=positions,
+        positions_nm=np.array(mol.GetConformer().GetPositions()) * NM_PER_ANGSTROM,
         is_meso=is_meso,
         seed=int(seed),
     )
 
 
-def _with_positions(mol: Chem.Mol, positions_nm: Floats) -> Chem.Mol:
+def _grown(sequence: "_Sequence", rng: np.random.Generator) -> Chem.Mol:
+    """Molecule in 3D, checked; chains too crowded for that are grown tighter and relaxed."""
+    mol = sequence.graph.mol([template.piece for template in sequence.templates])
+    try:
+        _set_positions(mol, _Grower(sequence, rng).grow())
+        problem = _problem(sequence.graph, mol, CLOSEST_CONTACT)
+        if problem is None:
+            return mol
+    except ChainNotBuilt as error:
+        problem = str(error)
+    for _ in range(_MAX_SQUEEZES):
+        try:
+            _set_positions(mol, _Grower(sequence, rng, least_contact=SQUEEZED_CONTACT).grow())
+        except ChainNotBuilt as error:
+            problem = str(error)
+            continue
+        for _ in range(2):
+            _set_positions(mol, relieved_nm(mol))
+            problem = _problem(sequence.graph, mol, RELAXED_CONTACT)
+            if problem is None:
+                return mol
+    raise ChainNotBuilt(f"{problem}, also after {_MAX_SQUEEZES} relaxations; try another seed or a shorter chain")
+
+
+def _problem(graph: ChainGraph, mol: Chem.Mol, least_contact: float) -> str | None:
+    """What is wrong with the coordinates of a chain; None if nothing."""
+    positions = np.array(mol.GetConformer().GetPositions()) * NM_PER_ANGSTROM
+    name = chain_name(graph)
+    contact = closest_contact(mol, positions)
+    if contact < least_contact:
+        return f"{name}: a contact is {contact:.2f} of the van der Waals distance and should be {least_contact}"
+    if find_spearings(positions, chain_rings(graph), graph.bonds()):
+        return f"{name}: a bond passes through a ring"
+    if not has_stereo_asked_for(mol):
+        return f"{name}: the coordinates do not have the stereo asked for"
+    return None
+
+
+def chain_name(graph: ChainGraph) -> str:
+    """A chain, for messages."""
+    return f"{graph.repeat_unit.psmiles}, chain of {graph.n_units} units"
+
+
+def _set_positions(mol: Chem.Mol, positions_nm: Floats) -> None:
+    mol.RemoveAllConformers()
     conformer = Chem.Conformer(mol.GetNumAtoms())
-    for number, (x, y, z) in enumerate((positions_nm * 10.0).tolist()):
-        conformer.SetAtomPosition(number, Point3D(x, y, z))
+    conformer.SetPositions((positions_nm - positions_nm.mean(axis=0)) / NM_PER_ANGSTROM)
     mol.AddConformer(conformer, assignId=True)
-    return mol
 
 
 def _draw_stereo(
@@ -218,10 +261,18 @@ class _Placed:
 class _Grower:
     """State of a growing chain: positions of the pieces so far, and spheres around them."""
 
-    def __init__(self, sequence: _Sequence, rng: np.random.Generator, horizon: int | None = None) -> None:
+    def __init__(
+        self,
+        sequence: _Sequence,
+        rng: np.random.Generator,
+        *,
+        least_contact: float = CLOSEST_CONTACT,
+        horizon: int | None = None,
+    ) -> None:
         self.sequence = sequence
         self.rng = rng
         self.horizon = len(sequence) if horizon is None else horizon
+        self.contacts = (WANTED_CONTACT, 0.5 * (WANTED_CONTACT + least_contact), least_contact)
         self.first = sequence.graph.first_atom
         n_atoms = sequence.graph.n_atoms
         self.positions = np.zeros((n_atoms, 3))
@@ -231,21 +282,17 @@ class _Grower:
         self.junctions: list[_Placed] = []
 
     def grow(self) -> Floats:
-        """Positions of the whole chain [nm], centred; free of overlaps and speared rings."""
+        """Positions of the whole chain [nm], free of overlaps and speared rings."""
         self._extend()
         for _ in range(_MAX_REPAIRS):
             back_to = self._first_speared()
             if back_to is None:
-                return self.positions - self.positions.mean(axis=0)
+                return self.positions
             del self.junctions[back_to:]
             self._extend()
         raise ChainNotBuilt(
-            f"{self._name()}: bonds still pass through rings after {_MAX_REPAIRS} repairs; try another seed"
+            f"{chain_name(self.sequence.graph)}: bonds still pass through rings after {_MAX_REPAIRS} repairs"
         )
-
-    def _name(self) -> str:
-        graph = self.sequence.graph
-        return f"{graph.repeat_unit.psmiles}, chain of {graph.n_units} units"
 
     def _extend(self) -> None:
         """Put piece after piece; where one finds no room, step back, further each time without progress."""
@@ -270,8 +317,8 @@ class _Grower:
                 failures[:] = 0
             del self.junctions[max(0, k - back) :]
         raise ChainNotBuilt(
-            f"{self._name()}: {budget} tries found no room beyond unit {furthest - 1} that keeps "
-            f"{CLOSEST_CONTACT:.2f} of the van der Waals distances; try another seed or a shorter chain"
+            f"{chain_name(self.sequence.graph)}: {budget} tries found no room beyond unit {furthest - 1} that keeps "
+            f"{self.contacts[-1]:.2f} of the van der Waals distances"
         )
 
     def _place(self, k: int) -> bool:
@@ -281,7 +328,7 @@ class _Grower:
         contacts: list[float] = []
         for count in _DRAWS:
             points = model.conformers(self.rng, count)
-            points = points[model.inner_contacts(points) >= CLOSEST_CONTACT]
+            points = points[model.inner_contacts(points) >= self.contacts[-1]]
             if k and len(points):
                 points = self._attached(k, model, points)
             room = np.minimum(model.inner_contacts(points), self._room(k, model, points))
@@ -289,7 +336,7 @@ class _Grower:
             contacts += room.tolist()
             if max(contacts, default=0.0) >= WANTED_CONTACT:
                 break
-        for least in _SOFTENING:
+        for least in self.contacts:
             number = next((i for i, contact in enumerate(contacts) if contact >= least), None)
             if number is not None:
                 self._keep(k, model, drawn[number])

@@ -45,5 +45,5 @@ def vdw_volume_nm3(mol: "Chem.Mol") -> float:
     n_bonds = mol.GetNumBonds() + n_hidden
     n_aromatic = rdMolDescriptors.CalcNumAromaticRings(mol)
     n_other = rdMolDescriptors.CalcNumRings(mol) - n_aromatic
-    overlaps = _BOND_ANGSTROM3 * n_bonds + _AROMATIC_RING_ANGSTROM3 * n_aromatic + _OTHER_RING_ANGSTROM3 * n_other
-    return float(spheres - overlaps) * NM3_PER_CUBIC_ANGSTROM
+    rings = _AROMATIC_RING_ANGSTROM3 * n_aromatic + _OTHER_RING_ANGSTROM3 * n_other
+    return float(spheres - _BOND_ANGSTROM3 * n_bonds - rings) * NM3_PER_CUBIC_ANGSTROM

@@ -1,5 +1,7 @@
 """All commands, put together."""
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -13,34 +15,39 @@ MACHINE = "Machine and database"
 
 HELP = """From a polymer's SMILES to properties with error bars, in a database.
 
-Start with:  polyomics check '*CC(*)c1ccccc1'   then   polyomics run '*CC(*)c1ccccc1'
+Start with:  polyomics run '*CC*'
 
 Results go to POLYOMICS_HOME (runs and caches; ~/polyomics unless set) and POLYOMICS_DATABASE_URL (SQLite in
 that folder unless set; or postgresql://USER@HOST/NAME). Every command that prints data takes --json.
 Nothing is ever sent anywhere.
 """
 
+COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
+    ("check", check.check, RUN),
+    ("run", run.run, RUN),
+    ("presets", catalogue.presets, RUN),
+    ("protocol", catalogue.protocol, RUN),
+    ("properties", catalogue.properties, RUN),
+    ("list", results.list_studies, LOOK),
+    ("show", results.show, LOOK),
+    ("query", results.query, LOOK),
+    ("export", results.export, LOOK),
+    ("doctor", doctor.doctor, MACHINE),
+)
+
 
 def make_application() -> Any:
     """The command `polyomics` with all its sub-commands."""
     app = typer.Typer(
         name="polyomics",
-        help=HELP,
+        help=_unwrapped(HELP),
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_polyomics)
-    app.command("check", rich_help_panel=RUN)(check.check)
-    app.command("run", rich_help_panel=RUN)(run.run)
-    app.command("presets", rich_help_panel=RUN)(catalogue.presets)
-    app.command("protocol", rich_help_panel=RUN)(catalogue.protocol)
-    app.command("properties", rich_help_panel=RUN)(catalogue.properties)
-    app.command("list", rich_help_panel=LOOK)(results.list_studies)
-    app.command("show", rich_help_panel=LOOK)(results.show)
-    app.command("query", rich_help_panel=LOOK)(results.query)
-    app.command("export", rich_help_panel=LOOK)(results.export)
-    app.command("doctor", rich_help_panel=MACHINE)(doctor.doctor)
+    for name, command, panel in COMMANDS:
+        app.command(name, rich_help_panel=panel, help=_unwrapped(command.__doc__))(command)
     app.add_typer(_database_application(), name="db", rich_help_panel=MACHINE)
     return typer.main.get_command(app)
 
@@ -48,9 +55,15 @@ def make_application() -> Any:
 def _database_application() -> typer.Typer:
     app = typer.Typer(rich_markup_mode="rich", help="Look at the tables of the database, or upgrade them.")
     app.callback(invoke_without_command=True)(_help_without_command)
-    app.command("status")(database.status)
-    app.command("upgrade")(database.upgrade)
+    for name, command in (("status", database.status), ("upgrade", database.upgrade)):
+        app.command(name, help=_unwrapped(command.__doc__))(command)
     return app
+
+
+def _unwrapped(text: str | None) -> str:
+    """A docstring with each paragraph on one line, to be wrapped to the width of the screen."""
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
 
 
 def _polyomics(
@@ -69,7 +82,3 @@ def _help_without_command(context: typer.Context) -> None:
         if text.strip():
             typer.echo(text)
         raise typer.Exit(0)
-
-
-_polyomics.__doc__ = HELP
-_help_without_command.__doc__ = "Look at the tables of the database, or upgrade them."

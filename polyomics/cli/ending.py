@@ -24,8 +24,11 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class Stopped(KeyboardInterrupt):
-    """The user or the system asked a run to stop; what was done up to the last checkpoint is on disk."""
+class Stopped(BaseException):
+    """The user or the system asked a run to stop; what was done up to the last checkpoint is on disk.
+
+    No Exception, so that nothing on the way takes it for a failure of a study.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -51,7 +54,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         _close_quietly()
-        return 128 + signal.SIGPIPE
+        return 1
     except Stopped as stopped:
         say(STOPPED)
         return 128 + stopped.signal_number
@@ -70,7 +73,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
 def exit_code(error: BaseException) -> int:
     """The exit code an error ends the process with."""
     if isinstance(error, PolyomicsError | _ClickError):
-        return int(error.exit_code)  # type: ignore[union-attr]
+        return int(getattr(error, "exit_code", 1))
     if isinstance(error, typer.Abort):
         return 1
     if isinstance(error, OSError) and error.errno in _DISK_FULL | _NOT_ALLOWED:

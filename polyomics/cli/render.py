@@ -121,13 +121,9 @@ def clock(seconds: float) -> str:
 
 def size(n_bytes: float) -> str:
     """A file size: 820 B, 3.1 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            break
-        n_bytes /= 1000
-    else:
-        unit = "TB"
-    return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = min(len(units) - 1, int(math.log10(max(n_bytes, 1)) / 3))
+    return f"{n_bytes / 1000**power:.{1 if power else 0}f} {units[power]}"
 
 
 def moment(when: datetime | None) -> str:

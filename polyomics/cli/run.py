@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polyomics.cli.check import AsJson, cost_of, describe
-from polyomics.cli.ending import debugging, say, sentence
+from polyomics.cli.ending import Stopped, debugging, say, sentence
 from polyomics.cli.options import takes_study_options
+from polyomics.cli.stopping import stoppable
 from polyomics.errors import InvalidSettings, PolyomicsError, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -83,19 +85,17 @@ class Runner:
         return Outcome(request, time.monotonic() - started, result)
 
     def _result(self, request: Request) -> StudyResult:
-        from polyomics.cli.ending import Stopped
         from polyomics.cli.progress import progress_display
         from polyomics.cli.render import clean_stdout
-        from polyomics.cli.stopping import stoppable
         from polyomics.md.runner import Interrupted
 
         terminal = self.messages.is_terminal and not self.messages.is_dumb_terminal
-        with clean_stdout(), stoppable():
-            try:
-                with progress_display(self.messages, live=terminal and not self.through_prefect) as report:
-                    return self._carry_out(request, report)
-            except Interrupted:
-                raise Stopped(15) from None
+        display = progress_display(self.messages, live=terminal and not self.through_prefect)
+        try:
+            with clean_stdout(), display as report:
+                return self._carry_out(request, report)
+        except Interrupted:
+            raise Stopped(signal.SIGTERM) from None
 
     def _carry_out(self, request: Request, report: Report) -> StudyResult:
         from polyomics import config
@@ -183,17 +183,23 @@ def run(
         messages=make_console(stderr=True),
         output=None if as_json else make_console(),
     )
-    outcomes = []
-    for index, request in enumerate(asked):
-        _announce(request, index, len(asked), threads)
-        outcomes.append(runner.run(request, alone=len(asked) == 1))
-        if runner.output is not None:
-            _print_outcome(runner.output, outcomes[-1])
+    with stoppable():
+        outcomes = _run_all(asked, runner)
     if runner.output is None:
         print_json([_outcome_json(outcome) for outcome in outcomes])
     elif len(outcomes) > 1:
         _print_summary(runner.output, outcomes)
     return 0 if all(outcome.is_complete for outcome in outcomes) else 1
+
+
+def _run_all(asked: list[Request], runner: Runner) -> list[Outcome]:
+    outcomes = []
+    for index, request in enumerate(asked):
+        _announce(request, index, len(asked), runner.hardware.threads)
+        outcomes.append(runner.run(request, alone=len(asked) == 1))
+        if runner.output is not None:
+            _print_outcome(runner.output, outcomes[-1])
+    return outcomes
 
 
 def _hardware(platform: str | None, threads: int | None, device: str | None, precision: str) -> Hardware:

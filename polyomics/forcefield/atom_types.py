@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from polyomics.errors import TypesNotAssigned
-from polyomics.forcefield.tools import ToolFailed, run_tool
+from polyomics.forcefield.tools import ToolError, run_tool
 
 SWAPPED = {
     a: b
@@ -48,7 +48,7 @@ def gaff2_types(mol: Chem.Mol) -> tuple[str, ...]:
                 timeout_s=_TIMEOUT_S,
             )
             lines = (folder / "out.ac").read_text().splitlines()
-        except (ToolFailed, OSError) as error:
+        except (ToolError, OSError) as error:
             raise TypesNotAssigned(f"atom types of a {mol.GetNumAtoms()}-atom chain: {error}") from error
     types = [line.split()[-1] for line in lines if line.startswith("ATOM")]
     _check(mol, types)
@@ -59,7 +59,7 @@ def _check(mol: Chem.Mol, types: Sequence[str]) -> None:
     if len(types) != mol.GetNumAtoms():
         raise TypesNotAssigned(f"atomtype typed {len(types)} of the {mol.GetNumAtoms()} atoms of the chain")
     for atom, name in zip(mol.GetAtoms(), types, strict=True):
-        if name.upper() in ("DU", "DUMMY"):
+        if name != name.lower() or name == "du":  # GAFF2 names are lower case; else it is DU or the element
             around = ", ".join(sorted(neighbour.GetSymbol() for neighbour in atom.GetNeighbors()))
             raise TypesNotAssigned(
                 f"GAFF2 has no atom type for atom {atom.GetIdx()} ({atom.GetSymbol()} bonded to {around}); "

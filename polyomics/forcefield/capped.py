@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,8 @@ def _inseparable(atom: Chem.Atom) -> set[int]:
     near = set()
     for bond in atom.GetBonds():
         other = bond.GetOtherAtom(atom)
-        if bond.GetBondType() != Chem.BondType.SINGLE and not bond.GetIsAromatic():
-            near.add(other.GetIdx())
-        elif atom.GetFormalCharge() * other.GetFormalCharge() < 0:
+        is_multiple = bond.GetBondType() != Chem.BondType.SINGLE and not bond.GetIsAromatic()
+        if is_multiple or atom.GetFormalCharge() * other.GetFormalCharge() < 0:
             near.add(other.GetIdx())
     return near
 
@@ -124,7 +124,7 @@ def extended_conformers(part: CappedPart, most: int) -> Chem.Mol:
         ChargesNotConverged: No geometry could be made.
     """
     mol = Chem.Mol(part.mol)
-    parameters = rdDistGeom.ETKDGv3()
+    parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = _SEED
     parameters.useRandomCoords = True
     conformers = list(rdDistGeom.EmbedMultipleConfs(mol, most, parameters))

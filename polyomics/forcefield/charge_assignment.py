@@ -86,7 +86,8 @@ def unit_equivalence(graph: "PolymerGraph") -> NDArray[np.int64]:
     cis/trans position do not count.
     """
     ring = graph.ring(_UNITS_IN_RING)
-    return _ranks(ring.mol)[ring.atoms_of(0)]
+    ranks = _ranks(ring.mol)
+    return ranks[ring.atoms_of(0)]
 
 
 def end_equivalence(graph: "PolymerGraph") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -109,7 +110,7 @@ def _averaged(values: NDArray[np.float64], classes: NDArray[np.int64]) -> NDArra
 
 
 def _exact(values: NDArray[np.float64], total: int) -> NDArray[np.float64]:
-    return values - (values.sum() - total) / max(len(values), 1)
+    return np.asarray(values - (values.sum() - total) / max(len(values), 1), dtype=float)
 
 
 def _cache_name(graph: "PolymerGraph", model: str, chosen: ChargeModel) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ class PolymerGraph:
         atom.SetNoImplicit(True)
         return atom
 
-    def _link_type(self, source: Chem.Mol) -> Chem.BondType:
+    def _link_type(self, source: Chem.Mol) -> Any:
         inside = set(self.parts[UNIT])
         atom = source.GetAtomWithIdx(self.parts[UNIT][self.joints[2]])
         leaving = [bond for bond in atom.GetBonds() if bond.GetOtherAtomIdx(atom.GetIdx()) not in inside]
@@ -189,26 +189,21 @@ class PolymerGraph:
     def _set_geometry(self, mol: Chem.Mol, index: dict[Label, int], n_units: int) -> None:
         """Cis and trans of double bonds inside a part, as in the source."""
         for unit in dict.fromkeys(u for u, _ in index):
-            part = self._part(unit, n_units)
-            place = {atom: t for t, atom in enumerate(part)}
-            for t, atom in enumerate(part):
-                for bond in self.source.GetAtomWithIdx(atom).GetBonds():
-                    refs = list(bond.GetStereoAtoms())
-                    if bond.GetBeginAtomIdx() != atom or len(refs) != 2:
-                        continue
-                    if bond.GetEndAtomIdx() not in place:
-                        continue
-                    begin, end = index[unit, t], index[unit, place[bond.GetEndAtomIdx()]]
-                    new = mol.GetBondBetweenAtoms(begin, end)
-                    known = {index[unit, k] for k in range(len(part))}
-                    outer = [
-                        index[unit, place[ref]] if ref in place else _outside(mol, centre, known)
-                        for ref, centre in zip(refs, (begin, end), strict=True)
-                    ]
-                    if new.GetBeginAtomIdx() != begin:
-                        outer.reverse()
-                    new.SetStereoAtoms(*outer)
-                    new.SetStereo(bond.GetStereo())
+            place = {atom: index[unit, t] for t, atom in enumerate(self._part(unit, n_units))}
+            for old in self.source.GetBonds():
+                begin, end = place.get(old.GetBeginAtomIdx()), place.get(old.GetEndAtomIdx())
+                refs = list(old.GetStereoAtoms())
+                if begin is None or end is None or len(refs) != 2:
+                    continue
+                outer = [
+                    place[ref] if ref in place else _outside(mol, centre, set(place.values()))
+                    for ref, centre in zip(refs, (begin, end), strict=True)
+                ]
+                new = mol.GetBondBetweenAtoms(begin, end)
+                if new.GetBeginAtomIdx() != begin:
+                    outer.reverse()
+                new.SetStereoAtoms(*outer)
+                new.SetStereo(old.GetStereo())
 
     def _set_handedness(self, mol: Chem.Mol, index: dict[Label, int], n_units: int) -> None:
         """Handedness of the centres the text of the repeat unit fixes; that of others is left open."""
@@ -238,5 +233,5 @@ class PolymerGraph:
 
 
 def _outside(mol: Chem.Mol, centre: int, known: set[int]) -> int:
-    near = (neighbour.GetIdx() for neighbour in mol.GetAtomWithIdx(centre).GetNeighbors())
+    near: list[int] = [neighbour.GetIdx() for neighbour in mol.GetAtomWithIdx(centre).GetNeighbors()]
     return next(i for i in near if i not in known)

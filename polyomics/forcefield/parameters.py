@@ -19,7 +19,7 @@ from rdkit import Chem
 
 from polyomics.errors import ParametersMissing
 from polyomics.forcefield.atom_types import mol2_text
-from polyomics.forcefield.tools import ToolFailed, run_tool
+from polyomics.forcefield.tools import ToolError, run_tool
 
 HIGH_PENALTY = 50.0
 """Score of `parmchk2` above which an estimated parameter is flagged. Scores have no unit; equivalent types
@@ -158,7 +158,7 @@ def _estimates_of(text: str) -> tuple[tuple[Estimate, ...], Any]:
                 timeout_s=_TIMEOUT_S,
             )
             frcmod = (folder / "out.frcmod").read_text()
-        except (ToolFailed, OSError) as error:
+        except (ToolError, OSError) as error:
             raise ParametersMissing(f"missing parameters could not be estimated: {error}") from error
         return parse_estimates(frcmod), AmberParameterSet(str(folder / "out.frcmod"))
 

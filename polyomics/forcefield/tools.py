@@ -22,7 +22,7 @@ PROGRAMS = ("antechamber", "atomtype", "parmchk2", "sqm")
 _TAIL_LINES = 12
 
 
-class ToolFailed(Exception):
+class ToolError(Exception):
     """A program ended badly or too late; callers turn this into the error of their step."""
 
 
@@ -97,7 +97,7 @@ def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: fl
 
     Raises:
         ToolMissing: The program is nowhere.
-        ToolFailed: It returned an error code or ran into the limit; the message ends with its last lines.
+        ToolError: It returned an error code or ran into the limit; the message ends with its last lines.
     """
     program = require_tool(name)
     command = [str(program), *arguments]
@@ -117,14 +117,12 @@ def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: fl
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
-            raise ToolFailed(
-                f"{name} did not end within {timeout_s:.0f} s; last output: {_tail(output, log)}"
-            ) from None
+            raise ToolError(f"{name} did not end within {timeout_s:.0f} s; last output: {_tail(output, log)}") from None
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode != 0:
-        raise ToolFailed(f"{name} ended with code {process.returncode}: {_tail(output, log)}")
+        raise ToolError(f"{name} ended with code {process.returncode}: {_tail(output, log)}")
     return output
 
 

@@ -13,7 +13,7 @@ from polyomics.records import Record
 def _stage_by_kind(value: Any, handler: ValidatorFunctionWrapHandler) -> Stage:
     """Turn a mapping with a `kind` into the stage class of that kind."""
     if isinstance(value, dict):
-        if "kind" not in value:
+        if not isinstance(value.get("kind"), str):
             raise InvalidSettings(f"a stage needs a 'kind', one of {', '.join(STAGES.names())}; found {value}")
         return STAGES[value["kind"]].model_validate(value)
     stage: Stage = handler(value)
@@ -88,3 +88,5 @@ class Protocol(Record):
             return cls.from_yaml(path.read_text(encoding="utf-8"), source=str(path))
         except OSError as error:
             raise InvalidInputFile(f"cannot read the protocol {path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InvalidInputFile(f"the protocol {path} is not UTF-8 text") from error

@@ -74,8 +74,8 @@ class Property(abc.ABC):
         kinds = STAGES_OF_ENSEMBLE[cls.needs]
         if stage.get("kind") not in kinds:
             raise InvalidSettings(
-                f"{cls.name} cannot be measured on stage {stage.get('name', '?')!r} of kind {stage.get('kind')!r}; "
-                f"it needs a stage of kind {' or '.join(kinds)} at the end of the protocol"
+                f"{cls.name} cannot be measured on stage {stage.get('name', '?')!r} of kind "
+                f"{stage.get('kind')!r}; it needs a stage of kind {' or '.join(kinds)} at the end of the protocol"
             )
 
     def _measurement(self, estimate: Estimate, context: MeasurementContext) -> Measurement:

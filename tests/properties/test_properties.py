@@ -132,7 +132,7 @@ def test_gives_values_with_errors_and_its_state(name: str, stage) -> None:
 def test_a_turned_and_shifted_cell_is_the_same(name: str, stage) -> None:
     rotation = Rotation.random(rng=np.random.default_rng(1)).as_matrix()
     assert_same(measure(name, stage()), measure(name, stage(beads_nm() @ rotation.T)))
-    assert_same(measure(name, stage()), measure(name, stage(beads_nm() + [3.0, -50.0, 7.0])))
+    assert_same(measure(name, stage()), measure(name, stage(beads_nm() + np.array([3.0, -50.0, 7.0]))))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -198,7 +198,7 @@ def test_numbers_that_are_not_finite_are_a_failure(name: str, stage) -> None:
                 yield replace(frames, positions_nm=spoiled)
 
     damaged = Damaged(trajectory.cell, trajectory.stage, trajectory.thermo, trajectory.frame_files)
-    with pytest.raises(NotEnoughData, match="not finite.*frame 7"):
+    with pytest.raises(NotEnoughData, match=r"not finite.*frame 7"):
         measure(name, damaged)
 
 

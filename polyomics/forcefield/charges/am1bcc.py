@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polyomics.errors import ChargesNotConverged
 from polyomics.forcefield.charges import CHARGE_MODELS, ChargeModel, UnitCharges
-from polyomics.forcefield.tools import ToolFailed, run_tool, tools_version
+from polyomics.forcefield.tools import ToolError, run_tool, tools_version
 
 if TYPE_CHECKING:
     from polyomics.forcefield.oligomer import Oligomer, PolymerGraph
@@ -28,8 +28,8 @@ SHELLS = 4
 CONFORMERS = 4
 """Conformers of a small capped part; charges of one conformer scatter by about 0.01 e."""
 
-_ATOMS_AT_FULL_SAMPLING = 50
-"""Above this number of atoms the number of conformers shrinks, so that the effort stays near that of 50 atoms."""
+_ATOMS_AT_FULL_SAMPLING = 80
+"""Above this number of atoms the number of conformers shrinks, so that the effort stays near that of 80 atoms."""
 
 TIMEOUT_S = 900.0
 """Limit for one conformer [s]; 80 atoms take about 30 s on one core."""
@@ -70,7 +70,7 @@ def _part_charges_e(oligomer: "Oligomer", unit: int) -> NDArray[np.float64]:
 
     part = capped_part(oligomer, unit, SHELLS)
     n_atoms = part.mol.GetNumAtoms()
-    most = int(np.clip(CONFORMERS * (_ATOMS_AT_FULL_SAMPLING / n_atoms) ** 2, 1, CONFORMERS))
+    most = int(np.clip(CONFORMERS * (_ATOMS_AT_FULL_SAMPLING / n_atoms) ** 3, 1, CONFORMERS))
     mol = extended_conformers(part, most)
     charges = [bcc_charges_e(mol, conformer.GetId()) for conformer in mol.GetConformers()]
     return np.asarray(np.mean(charges, axis=0)[part.core], dtype=float)
@@ -94,7 +94,7 @@ def bcc_charges_e(mol: Any, conformer: int = -1, *, timeout_s: float = TIMEOUT_S
         try:
             run_tool("antechamber", arguments, folder=folder, timeout_s=timeout_s, log=folder / "sqm.out")
             return _read_charges_e((folder / "out.mol2").read_text(), mol.GetNumAtoms())
-        except (ToolFailed, OSError, ValueError, IndexError) as error:
+        except (ToolError, OSError, ValueError, IndexError) as error:
             formula = Chem.MolToSmiles(Chem.RemoveHs(mol))
             raise ChargesNotConverged(
                 f"no AM1-BCC charges for the capped part {formula} of {mol.GetNumAtoms()} atoms: {error}; "

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 GAFF2_FILE = "leap/parm/gaff2.dat"
 UNEXPECTED_FILE_FLAG = "unexpected_gaff2_file"
 
-_FEWEST_UNITS = 4
-_BACKBONE_ATOMS = 12
+_FEWEST_UNITS = 2
+_BACKBONE_ATOMS = 8
 """Units and main-chain atoms of the oligomer first given to parmchk2, whose time grows with the fourth power
-of the size (56 atoms 0.04 s, 200 atoms 1 s, 1,000 atoms 10 minutes)."""
+of the size (56 atoms 0.04 s, 200 atoms 1 s, 1,000 atoms 10 minutes on one core)."""
 
 
 @FAMILIES.register("gaff2")

@@ -1,0 +1,426 @@
+"""`polyomics list`, `show`, `query`, `export`: what is in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from polyomics.cli.check import AsJson
+from polyomics.cli.ending import say
+from polyomics.errors import StudyNotFound, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from polyomics.database import ResultRow, Store, StudyRow, StudySummary
+
+Limit = Annotated[int | None, typer.Option(min=0, help="At most so many.")]
+Condition = Annotated[
+    str | None, typer.Argument(metavar="CONDITION", help="For example 'density > 1.0 and radius_of_gyration < 2'.")
+]
+PropertyName = Annotated[str | None, typer.Option("--property", help="Only values of this property.")]
+Minimum = Annotated[float | None, typer.Option("--min", help="Only values of --property of at least this.")]
+Maximum = Annotated[float | None, typer.Option("--max", help="Only values of --property of at most this.")]
+PolymerText = Annotated[str | None, typer.Option("--polymer", help="Only of this polymer: SMILES or key.")]
+PresetName = Annotated[str | None, typer.Option("--preset", help="Only of studies from this preset.")]
+Status = Annotated[str | None, typer.Option("--status", help="queued, running, done or failed.")]
+Temperature = Annotated[float | None, typer.Option("--temperature", help="Only of studies at this temperature, K.")]
+WithFlag = Annotated[list[str] | None, typer.Option("--flag", help="Only values with this flag; may be repeated.")]
+WithoutFlag = Annotated[
+    list[str] | None, typer.Option("--without-flag", help="Only values without this flag; may be repeated.")
+]
+Unflagged = Annotated[bool, typer.Option("--unflagged", help="Only values without any flag.")]
+
+
+def list_studies(
+    status: Status = None, polymer: PolymerText = None, limit: Limit = None, as_json: AsJson = False
+) -> None:
+    """List studies, newest first.
+
+    Example:  polyomics list --status failed
+
+    JSON: a list with key, psmiles, polymer_key, formula, preset, status, seed, replicate, temperature_k,
+    pressure_bar, run_folder, created, started, ended.
+    """
+    from polyomics.cli.render import SHORT_KEY, make_console, make_table, moment, print_json, status_text
+
+    checked = _status(status)
+    with _store() as store:
+        found = store.studies(status=checked, polymer=_polymer(polymer), limit=limit) if store else []
+        total = sum(store.counts().values()) if store else 0
+    if as_json:
+        print_json([_summary_json(study) for study in found])
+        return
+    table = make_table(
+        ("study", {"no_wrap": True}), "status", "preset", "polymer", ("K", {"justify": "right"}), "asked for"
+    )
+    for study in found:
+        name = study.polymer.psmiles + (f" #{study.replicate}" if study.replicate else "")
+        table.add_row(
+            study.key[:SHORT_KEY],
+            status_text(study.status),
+            study.preset,
+            name,
+            f"{study.temperature_k:g}",
+            moment(study.created),
+        )
+    _print_rows(make_console(), table, len(found), total, "studies")
+
+
+def show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of a study, or the beginning of it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show everything stored of one study: request, stages, values, failures, versions, files.
+
+    Example:  polyomics show 3f2a91
+
+    JSON keys: those of 'list', and spec, stages (sequence, name, kind, status, started, ended, detail),
+    measurements (with experiment), failures, provenance, artifacts (kind, path, size_bytes, sha256), home, database.
+    """
+    from polyomics.cli.render import print_json
+
+    with _store() as store:
+        if store is None:
+            raise StudyNotFound(f"no study has the key {key!r}; there are no results yet")
+        study = store.study(key)
+        where = store.url
+    if as_json:
+        print_json(_study_json(study, where))
+    else:
+        _print_study(study, where)
+
+
+def query(
+    condition: Condition = None,
+    property_name: PropertyName = None,
+    minimum: Minimum = None,
+    maximum: Maximum = None,
+    polymer: PolymerText = None,
+    preset: PresetName = None,
+    status: Status = None,
+    temperature: Temperature = None,
+    flag: WithFlag = None,
+    without_flag: WithoutFlag = None,
+    unflagged: Unflagged = False,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look values up, by a condition on the studies they belong to and by options.
+
+    A condition compares properties with numbers, joined by and, or, not and parentheses.
+
+    Examples:  polyomics query 'density > 1.0'    polyomics query --property density --min 1.0 --unflagged
+
+    JSON: a list with psmiles, property, value, stderr, unit, n_independent, flags, study_key, polymer_key, formula,
+    temperature_k, pressure_bar, preset, replicate, seed, status, created.
+    """
+    from polyomics.cli.render import make_console, make_table, print_json, with_error
+    from polyomics.database import query as ask
+
+    settings = _settings(
+        condition, property_name, minimum, maximum, polymer, preset, status, temperature, flag, without_flag, unflagged
+    )
+    with _store() as store:
+        found = ask(store, known_properties=_known(), limit=limit, **settings) if store else _nothing(settings)
+    if as_json:
+        print_json([_row_json(row) for row in found])
+        return
+    table = make_table(
+        "polymer",
+        ("property", {"no_wrap": True}),
+        ("value ± std. error", {"justify": "right"}),
+        "unit",
+        ("n", {"justify": "right"}),
+        "flags",
+        ("study", {"no_wrap": True}),
+    )
+    for row in found:
+        table.add_row(
+            row.psmiles,
+            row.property,
+            with_error(row.value, row.stderr),
+            row.unit,
+            f"{row.n_independent:.0f}",
+            ", ".join(row.flags),
+            row.study_key[:8],
+        )
+    _print_rows(make_console(), table, len(found), None, "values")
+
+
+def export(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Its ending says the format: .csv, .parquet, .json.")],
+    condition: Condition = None,
+    property_name: PropertyName = None,
+    minimum: Minimum = None,
+    maximum: Maximum = None,
+    polymer: PolymerText = None,
+    preset: PresetName = None,
+    status: Status = None,
+    temperature: Temperature = None,
+    flag: WithFlag = None,
+    without_flag: WithoutFlag = None,
+    unflagged: Unflagged = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write values to a file, one row a value; all of them unless options select.
+
+    Columns: those that 'query --json' gives. In CSV flags are joined by ';'.
+
+    Example:  polyomics export results.parquet --property density
+
+    JSON keys: path, rows.
+    """
+    from polyomics.cli.render import print_json
+    from polyomics.database import export as write
+    from polyomics.database import open_database
+    from polyomics.database.selection import select_results
+
+    settings = _settings(
+        condition, property_name, minimum, maximum, polymer, preset, status, temperature, flag, without_flag, unflagged
+    )
+    with open_database() as store:
+        n_rows = write(store, path, selection=select_results(**settings), known_properties=_known())
+    if as_json:
+        print_json({"path": str(path), "rows": n_rows})
+    else:
+        typer.echo(f"{n_rows} row{'' if n_rows == 1 else 's'} written to {path}")
+
+
+# -------------------------------------------------------------------- reading
+
+
+@contextmanager
+def _store() -> Iterator[Store | None]:
+    """The database, or None with a notice if nothing was ever stored in it."""
+    from polyomics.config import database_url
+    from polyomics.database import inspect_schema, open_database
+
+    state = inspect_schema(database_url())
+    if state.status in ("missing", "empty"):
+        say(f"no results yet in {state.url}; start with: polyomics run '*CC*'")
+        yield None
+        return
+    with open_database() as store:
+        yield store
+
+
+def _status(text: str | None) -> Any:
+    from polyomics.database.rows import StudyStatus
+
+    known = get_args(StudyStatus)
+    if text is not None and text not in known:
+        raise UnknownName(f"{text!r} is not a known status (known: {', '.join(known)})")
+    return text
+
+
+def _polymer(text: str | None) -> str | None:
+    """Key of a polymer, however its repeat unit is written."""
+    if text is None or "*" not in text:
+        return text
+    from polyomics.chemistry import parse_repeat_unit
+
+    return parse_repeat_unit(text).key  # type: ignore[no-any-return]
+
+
+def _known() -> list[str]:
+    from polyomics.properties import PROPERTIES
+
+    return PROPERTIES.names()
+
+
+def _settings(
+    condition: str | None,
+    property_name: str | None,
+    minimum: float | None,
+    maximum: float | None,
+    polymer: str | None,
+    preset: str | None,
+    status: str | None,
+    temperature: float | None,
+    flags: Sequence[str] | None,
+    without_flags: Sequence[str] | None,
+    unflagged: bool,
+) -> dict[str, Any]:
+    return {
+        "where": condition,
+        "property": property_name,
+        "minimum": minimum,
+        "maximum": maximum,
+        "polymer": _polymer(polymer),
+        "preset": preset,
+        "status": _status(status),
+        "temperature_k": temperature,
+        "with_flags": tuple(flags or ()),
+        "without_flags": tuple(without_flags or ()),
+        "unflagged": unflagged,
+    }
+
+
+def _nothing(settings: dict[str, Any]) -> list[ResultRow]:
+    """No rows, once the question has been checked as far as it can be without results."""
+    from polyomics.database.condition import study_condition
+    from polyomics.database.selection import select_results
+
+    select_results(**settings)
+    name, known = settings["property"], _known()
+    if name is not None and name not in known:
+        raise UnknownName(f"{name!r} is not a known property (known: {', '.join(known)})")
+    if settings["where"] is not None:
+        study_condition(settings["where"], known)
+    return []
+
+
+# -------------------------------------------------------------------- showing
+
+
+def _print_rows(console: Console, table: Any, shown: int, total: int | None, what: str) -> None:
+    if shown:
+        console.print(table)
+    more = f" of {total}; --limit shows more" if total is not None and total > shown else ""
+    console.print(f"{shown} {what}{more}", style="dim")
+
+
+def _summary_json(study: StudySummary) -> dict[str, Any]:
+    fields = study.model_dump(mode="json")
+    polymer = fields.pop("polymer")
+    fields.pop("schema_version", None)
+    return {
+        "key": fields.pop("key"),
+        "psmiles": polymer["psmiles"],
+        "polymer_key": polymer["key"],
+        "formula": polymer["formula"],
+        **fields,
+    }
+
+
+def _study_json(study: StudyRow, where: str) -> dict[str, Any]:
+    from polyomics.cli.render import measurement_json
+    from polyomics.config import home
+
+    values = [measurement_json(study.polymer.key, item) for item in study.measurements]
+    return {**_summary_json(study), "measurements": values, "home": str(home()), "database": where}
+
+
+def _row_json(row: ResultRow) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(row), "flags": list(row.flags), "created": row.created.isoformat()}
+
+
+def _print_study(study: StudyRow, where: str) -> None:
+    from polyomics.cli.render import make_console, pairs, print_failures, print_measurements
+
+    console = make_console()
+    console.print(pairs(_facts(study)))
+    console.print()
+    if study.stages:
+        console.print(_stage_table(study))
+        console.print()
+    if study.measurements:
+        print_measurements(console, study.polymer.key, study.measurements)
+    print_failures(console, study.failures)
+    if study.measurements or study.failures:
+        console.print()
+    if study.provenance:
+        console.print(pairs(study.provenance, title="versions and provenance"))
+        console.print()
+    _print_files(console, study, where)
+
+
+def _facts(study: StudyRow) -> dict[str, Any]:
+    from polyomics.cli.render import clock, moment, status_text
+
+    wall_s = (study.ended - study.started).total_seconds() if study.ended and study.started else None
+    times = f"asked for {moment(study.created)}"
+    if study.started:
+        times += f", began {moment(study.started)}"
+    if study.ended and wall_s is not None:
+        times += f", ended {moment(study.ended)} after {clock(wall_s)}"
+    return {
+        "study": study.key,
+        "status": status_text(study.status),
+        "polymer": study.polymer.psmiles,
+        "repeat unit": f"{study.polymer.formula}, {study.polymer.molar_mass_g_mol:.2f} g/mol, key {study.polymer.key}",
+        **_request(study.spec),
+        "state": f"{study.temperature_k:g} K, {study.pressure_bar:g} bar",
+        "preset": f"{study.preset}, seed {study.seed}, replicate {study.replicate}",
+        "times": times,
+    }
+
+
+def _request(spec: dict[str, Any]) -> dict[str, Any]:
+    """Lines on what was asked; a spec of another version may lack parts."""
+    polymer, cell = spec.get("polymer", {}), spec.get("cell", {})
+    model, protocol = spec.get("force_field", {}), spec.get("protocol", {})
+    chains = None
+    if "n_units" in polymer and "n_chains" in cell:
+        ends = f"ends {polymer.get('head_end', '?')} and {polymer.get('tail_end', '?')}"
+        chains = f"{cell['n_chains']} chains of {polymer['n_units']} units, {polymer.get('tacticity', '?')}, {ends}"
+    names = [str(stage.get("name", "?")) for stage in protocol.get("stages", [])]
+    has_model = {"family", "charges"} <= set(model)
+    return {
+        "cell": chains,
+        "force field": f"{model['family']}, {model['charges']} charges" if has_model else None,
+        "protocol": f"{protocol.get('name', '?')}: {', '.join(names)}" if names else None,
+    }
+
+
+def _stage_table(study: StudyRow) -> Any:
+    from polyomics.cli.render import clock, make_table, number, status_text
+
+    right: dict[str, Any] = {"justify": "right"}
+    table = make_table("step", "kind", "status", ("ps", right), ("wall", right), ("ns/day", right), "notes")
+    for stage in study.stages:
+        detail = dict(stage.detail)
+        wall_s = detail.pop("wall_s", None)
+        if wall_s is None and stage.started and stage.ended:
+            wall_s = (stage.ended - stage.started).total_seconds()
+        ps, speed = detail.pop("ps", None), detail.pop("ns_per_day", None)
+        kept = {name: value for name, value in detail.items() if value not in (None, [], {}, "")}
+        notes = ", ".join(f"{name}: {_brief(value)}" for name, value in kept.items())
+        table.add_row(
+            stage.name,
+            stage.kind,
+            status_text(stage.status),
+            f"{ps:g}" if ps is not None else "",
+            clock(wall_s) if wall_s is not None else "",
+            number(speed, 3),
+            notes,
+        )
+    return table
+
+
+def _brief(value: Any) -> str:
+    from polyomics.cli.render import number
+
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(map(_brief, value))
+    return str(value)
+
+
+def _print_files(console: Console, study: StudyRow, where: str) -> None:
+    from polyomics.cli.render import make_table, size
+    from polyomics.config import home
+
+    if study.artifacts:
+        folders: dict[str, list[Any]] = {}
+        for item in study.artifacts:
+            folders.setdefault(item.path.rpartition("/")[0].removeprefix(study.run_folder).strip("/"), []).append(item)
+        right: dict[str, Any] = {"justify": "right"}
+        table = make_table("folder", ("files", right), ("size", right), "names")
+        for folder, items in folders.items():
+            names = [item.path.rpartition("/")[2] for item in items]
+            shown = ", ".join(names[:4]) + (f", ... {len(names) - 4} more" if len(names) > 4 else "")
+            table.add_row(folder or ".", str(len(items)), size(sum(item.size_bytes for item in items)), shown)
+        console.print(table)
+    console.print(f"run folder  {home() / study.run_folder}", soft_wrap=True)
+    console.print(f"database    {where}", soft_wrap=True)
