@@ -1,4 +1,4 @@
-"""What the process that calls the flow hands over beside its parameters, which Prefect stores and shows.
+"""What passes between the process that calls the flow and the flow, beside what Prefect stores and shows.
 
 In a module of its own because Prefect pickles a served flow with the globals it names.
 """
@@ -11,16 +11,19 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from polyomics.md.progress import Report, silent
+from polyomics.study import StudyResult
 
 
-@dataclass(frozen=True)
+@dataclass
 class Caller:
-    """Things that are no JSON, or secret."""
+    """Who calls the flow, in the same process."""
 
     report: Report = silent
     """Takes progress reports."""
     database_url: str | None = None
     """Where results go, with its password."""
+    result: StudyResult | None = None
+    """How the study ended; known to the caller even when the server does not live to hear it."""
 
 
 _CALLER: ContextVar[Caller | None] = ContextVar("caller", default=None)

@@ -21,7 +21,7 @@ from prefect.utilities.urls import url_for
 
 from flows.caller import Caller, called_by, caller
 from flows.dashboard import report_artifact, run_name, run_tags, summary
-from flows.server import check_server, quiet_console, without_losing_the_study
+from flows.server import check_server, outlasting_the_server, quiet_console, without_losing_the_study
 from polyomics import config
 from polyomics.database.connection import masked
 from polyomics.errors import InvalidSettings
@@ -55,7 +55,8 @@ def run_polymer(
         The result, also of a study that failed; its flow run then is in state Failed.
 
     Raises:
-        ServerUnavailable: No Prefect server is configured, or it does not answer, or refuses us.
+        ServerUnavailable: No Prefect server is configured, or it does not answer, or refuses us, or went
+            away before the study was done.
         UserError: As `run_study`.
     """
     check_server()
@@ -66,14 +67,13 @@ def run_polymer(
         "database_url": None if _has_password(url) else url,
         "hardware": asdict(hardware) if hardware else None,
     }
-    with called_by(Caller(report, url)), quiet_console():
+    someone = Caller(report, url)
+    with called_by(someone), quiet_console(), outlasting_the_server(lambda: someone.result is not None):
         state = polymer(**parameters, return_state=True)
-    data = state.result(raise_on_failure=False)
-    if isinstance(data, StudyResult):
-        return data
-    if isinstance(data, BaseException):
-        raise data
-    raise RuntimeError(f"the flow run ended in state {state.name} without a result: {state.message}")
+    if someone.result is None:
+        state.result()  # raises what ended the flow before the study did
+        raise RuntimeError(f"the flow run ended in state {state.name} without a result: {state.message}")
+    return someone.result
 
 
 @flow(
@@ -113,6 +113,7 @@ def polymer(
         report=someone.report,
         carry_out=_carry_out_as_task,
     )
+    someone.result = result
     with without_losing_the_study("the artifact with the results"):
         report_artifact(study, result)
     if result.status == "failed":

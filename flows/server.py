@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -64,6 +64,24 @@ def without_losing_the_study(what: str) -> Iterator[None]:
         yield
     except (httpx.HTTPError, PrefectException) as error:
         logger.warning("%s could not be sent to the Prefect server: %s", what, error)
+
+
+@contextmanager
+def outlasting_the_server(done: Callable[[], bool]) -> Iterator[None]:
+    """Survive a server that went away in the meantime, if what was asked for is `done`.
+
+    Raises:
+        ServerUnavailable: It is not done.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        if not done():
+            raise ServerUnavailable(
+                f"the Prefect server went away ({error}); run the same again when it is back, or without Prefect: "
+                "the study goes on from its last checkpoint"
+            ) from error
+        logger.warning("the Prefect server went away before it could be told how the study ended: %s", error)
 
 
 @contextmanager

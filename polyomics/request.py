@@ -123,6 +123,7 @@ def make_spec(
     _check_names(spec)
     _check_state(spec)
     _check_size(spec.cell.n_chains * chain_atoms, spec.cell.n_chains, chain_atoms)
+    _check_box(spec, chain)
     return spec
 
 

@@ -1,0 +1,1 @@
+"""Chains with parameters -> a packed periodic cell."""

@@ -1,6 +1,8 @@
 """The simulation cell: everything a bare GPU node needs to run MD, in two files."""
 
 import gzip
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +106,7 @@ class Cell:
             with np.load(folder / ARRAYS_FILE) as arrays:
                 values = {name: arrays[name] for name in arrays.files}
             system_xml = gzip.decompress((folder / SYSTEM_FILE).read_bytes()).decode()
-        except (OSError, ValueError, EOFError, KeyError) as error:
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise CorruptFile(f"the cell in {folder} cannot be read: {error}") from error
         ends = np.cumsum(values.pop("ring_sizes"))
         ring_atoms = values.pop("ring_atoms")

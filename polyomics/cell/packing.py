@@ -28,7 +28,7 @@ LOWERING_FACTOR = 0.8
 """The density is lowered by this factor each time the chains find no place."""
 LOWEST_DENSITY_G_CM3 = 0.01
 LARGEST_DENSITY_G_CM3 = 2.0
-N_ATTEMPTS = 3
+N_ATTEMPTS = 4
 """Attempts from an empty box at each density."""
 HOPELESS_FRACTION = 0.7
 """When no more than this part of the chains found a place, the density is lowered without another attempt."""

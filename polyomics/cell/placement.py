@@ -3,7 +3,7 @@
 Random sequential addition: molecule after molecule gets a random rotation and a random place among those
 that are free. At the densities wanted here only one place in millions is free for a whole coil, so places
 are not tried one by one: for a given rotation, the overlaps at all places of a grid are counted at once, as
-the correlation of two occupancy grids, by FFT. When no place is free under any of a few rotations, the least
+the correlation of two occupancy grids, by FFT. When no place is free under any of the rotations tried, the least
 overlapped one is taken and all molecules are pushed apart as rigid bodies.
 
 Orientations: rotations are drawn uniformly on SO(3). Which of them find a place depends on the box, but
@@ -22,9 +22,9 @@ from scipy.spatial.transform import Rotation
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-N_ROTATIONS = 8
+N_ROTATIONS = 24
 """Rotations tried for one molecule before an overlapped place is taken."""
-N_PUSHES = 150
+N_PUSHES = 400
 """Rounds of pushing overlapping molecules apart before an attempt is given up."""
 
 _SPACING_NM = 0.1
@@ -33,7 +33,7 @@ _PLACES_CHECKED = 20
 _LARGEST_PUSH_NM = 0.03
 _EXCESS = 1.05
 _PROGRESS = 0.98
-_MOST_IDLE_PUSHES = 25
+_MOST_IDLE_PUSHES = 60
 _SKIN_NM = 0.12
 
 

@@ -80,9 +80,10 @@ def piece_from_mol(mol: Chem.Mol) -> Piece:
     neighbours = tuple(tuple(number[bond.GetOtherAtomIdx(atom.GetIdx())] for bond in atom.GetBonds()) for atom in real)
     double_bonds = tuple(
         DoubleBond(
-            number[bond.GetBeginAtomIdx()],
-            number[bond.GetEndAtomIdx()],
-            *(number[i] for i in bond.GetStereoAtoms()),
+            begin=number[bond.GetBeginAtomIdx()],
+            end=number[bond.GetEndAtomIdx()],
+            first=number[bond.GetStereoAtoms()[0]],
+            second=number[bond.GetStereoAtoms()[1]],
             is_cis=bond.GetStereo() in _CIS,
         )
         for bond in mol.GetBonds()

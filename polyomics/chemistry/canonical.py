@@ -13,6 +13,7 @@ specified stereo.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from rdkit import Chem, rdBase
 
@@ -25,9 +26,19 @@ CANONICAL_VERSION = 1
 
 
 def canonical_psmiles(mol: Chem.Mol) -> str:
-    """Canonical p-SMILES of a checked, labelled molecule (see `read_psmiles`)."""
+    """Canonical p-SMILES of a checked, labelled molecule (see `read_psmiles`).
+
+    Raises:
+        InvalidPolymer: The main chain has no bond where units can be joined.
+    """
     with rdBase.BlockLogs():
-        texts = [text for reading in (mol, _reversed(mol)) for text in _texts(reading)]
+        try:
+            texts = [text for reading in (mol, _reversed(mol)) for text in _texts(reading)]
+        except (ValueError, RuntimeError) as error:
+            raise InvalidPolymer(
+                f"{Chem.MolToSmiles(mol)} cannot be written as a chain ({str(error).strip().splitlines()[0]}); "
+                "check aromatic rings and double bonds next to '*'"
+            ) from None
     return min(texts, key=_rank)
 
 
@@ -117,7 +128,7 @@ def _text(mol: Chem.Mol) -> str:
 
 def _segments(mol: Chem.Mol, path: Sequence[int]) -> list[list[Node]]:
     """Atoms between the bonds that may be cut, in chain order; a seam segment reaches into piece 1."""
-    bonds = [mol.GetBondBetweenAtoms(a, b) for a, b in zip(path[:-1], path[1:], strict=True)]
+    bonds = [mol.GetBondBetweenAtoms(a, b) for a, b in pairwise(path)]
     single = [bond.GetBondType() == Chem.BondType.SINGLE and not bond.IsInRing() for bond in bonds]
     if not any(single):
         raise InvalidPolymer(

@@ -58,7 +58,8 @@ class ChainGraph:
             if j > i
         ]
         for k, (piece, following) in enumerate(zip(self.pieces[:-1], self.pieces[1:], strict=True)):
-            assert piece.tail is not None and following.head is not None
+            assert piece.tail is not None
+            assert following.head is not None
             pairs.append((int(self.first_atom[k]) + piece.tail, int(self.first_atom[k + 1]) + following.head))
         return np.array(sorted(pairs), dtype=np.int64)
 

@@ -28,8 +28,8 @@ from polyomics.chemistry.contact import (
     radii_nm,
 )
 from polyomics.chemistry.placement import dihedral_rad, frames, rotation_matrices
-from polyomics.chemistry.repeat_unit import RepeatUnit
 from polyomics.chemistry.relief import relieved_nm
+from polyomics.chemistry.repeat_unit import RepeatUnit
 from polyomics.chemistry.spearing import find_spearings
 from polyomics.chemistry.tacticity import draw_diads, handedness_along_chain
 from polyomics.chemistry.template import Template, has_stereo_asked_for, junction_distribution

@@ -86,12 +86,12 @@ def _shorten(text: str) -> str:
 
 
 def _parse(text: str, shown: str, what: str) -> Chem.Mol:
-    params = Chem.SmilesParserParams()
+    params: Any = Chem.SmilesParserParams()
     params.sanitize = False
     params.removeHs = False
     params.allowCXSMILES = False
     params.parseName = False
-    mol = _rdkit(lambda: Chem.MolFromSmiles(text, params))
+    mol: Chem.Mol | None = _rdkit(lambda: Chem.MolFromSmiles(text, params))
     if mol is None or mol.GetNumAtoms() == 0:
         raise InvalidPolymer(f"{shown} is not a SMILES (the {what} cannot be read); {_EXAMPLE}")
     n_heavy = sum(atom.GetAtomicNum() > 1 for atom in mol.GetAtoms())
@@ -172,7 +172,11 @@ def _sanitised(mol: Chem.Mol, shown: str, what: str) -> Chem.Mol:
         atom.SetAtomMapNum(0)
     try:
         Chem.SanitizeMol(mol)
+        if any(bond.GetIsAromatic() and not bond.IsInRing() for bond in mol.GetBonds()):
+            raise ValueError("an aromatic bond outside any ring")
         Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+        for bond in mol.GetBonds():
+            bond.SetBondDir(Chem.BondDir.NONE)
         return Chem.RemoveHs(mol)
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(". ")

@@ -10,9 +10,9 @@ _SEED = 20240229
 """Templates do not depend on the seed of a chain: one polymer, one set of templates."""
 
 
-def embedding(*, random_start: bool = False, attempts: int = 20) -> rdDistGeom.EmbedParameters:
+def embedding(*, random_start: bool = False, attempts: int = 20) -> Any:
     """Settings of the embedding (Wang et al., J. Chem. Inf. Model. 60 (2020) 2044, doi:10.1021/acs.jcim.0c00025)."""
-    params = rdDistGeom.ETKDGv3()
+    params: Any = rdDistGeom.ETKDGv3()
     params.randomSeed = _SEED
     params.numThreads = 1
     params.maxIterations = attempts

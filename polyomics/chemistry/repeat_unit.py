@@ -92,7 +92,8 @@ def _describe(text: str, psmiles: str, mol: Chem.Mol) -> RepeatUnit:
     piece = piece_from_mol(mol)
     backbone = tuple(backbone_path(mol)[1:-1])
     tactic, free, fixed, double = _stereo(mol, set(backbone))
-    assert piece.head is not None and piece.tail is not None
+    assert piece.head is not None
+    assert piece.tail is not None
     return RepeatUnit(
         psmiles=psmiles,
         key=polymer_key(psmiles),

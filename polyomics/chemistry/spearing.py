@@ -102,4 +102,4 @@ def _crosses(origin: Floats, step: Floats, first: Floats, second: Floats) -> NDA
     t = np.einsum("...k,...k", second, lifted) * scale
     slack = 1e-9
     inside = (u >= -slack) & (v >= -slack) & (u + v <= 1 + slack)
-    return ~parallel & inside & (t >= -slack) & (t <= 1 + slack)
+    return np.asarray(~parallel & inside & (t >= -slack) & (t <= 1 + slack))

@@ -99,7 +99,8 @@ def junction_distribution(piece_at: PieceAt, before: Template, after: Template) 
     if before.tail_reference is None or after.head_reference is None:
         return FREE_ROTATION
     tail, head = before.piece.tail, after.piece.head
-    assert tail is not None and head is not None
+    assert tail is not None
+    assert head is not None
     linear = _is_linear(before.positions_nm, before.tail_reference, tail, NEXT) or _is_linear(
         after.positions_nm, after.head_reference, head, PREVIOUS
     )
@@ -121,7 +122,8 @@ def _distribution_of(piece_at: PieceAt, quad: tuple[int, int, int, int], positio
         return FREE_ROTATION
     first = _node(piece_at, 0, quad[1], quad[0])
     last = _node(piece_at, 0, quad[2], quad[3])
-    assert first is not None and last is not None
+    assert first is not None
+    assert last is not None
     return torsion_distribution(piece_at, (first, (0, quad[1]), (0, quad[2]), last))
 
 
@@ -207,7 +209,8 @@ def _turnable(
             if not _is_symmetric_rotor(piece, begin, end):
                 first = _reference(piece, begin, end, backbone)
                 last = _reference(piece, end, begin, backbone)
-                assert first is not None and last is not None
+                assert first is not None
+                assert last is not None
                 rows = np.array(sorted(moved), dtype=np.int64)
                 found.append(((begin, end), rows, (first, begin, end, last)))
     return found

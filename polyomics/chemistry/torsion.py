@@ -139,7 +139,7 @@ def _scan_from(mol: Chem.Mol, conformer: int, quad: list[int]) -> NDArray[np.flo
     energies = []
     for angle in range(-180, 180, SCAN_STEP_DEG):
         turned = Chem.Mol(start)
-        rdMolTransforms.SetDihedralDeg(turned.GetConformer(), *quad, float(angle))
+        rdMolTransforms.SetDihedralDeg(turned.GetConformer(), quad[0], quad[1], quad[2], quad[3], angle)
         field = field_of(turned)
         hold = field.MMFFAddTorsionConstraint if has_mmff(start) else field.UFFAddTorsionConstraint
         hold(*quad, False, angle - 0.5, angle + 0.5, 200.0)

@@ -210,8 +210,8 @@ def _print_preset(item: dict[str, Any]) -> None:
 
 def _range(stage: dict[str, Any], one: str, start: str, end: str) -> str:
     if stage.get(one) is not None:
-        return f"{stage[one]:,.5g}"
+        return f"{stage[one]:,.6g}"
     first, last = stage.get(start), stage.get(end)
     if first is None:
         return "–"
-    return f"{first:,.5g}" if last is None or last == first else f"{first:,.5g} → {last:,.5g}"
+    return f"{first:,.6g}" if last is None or last == first else f"{first:,.6g} → {last:,.6g}"

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 SHORT_KEY = 12
 """Characters of a study's key that tables show; every command takes the beginning of a key."""
+WIDE = 100
+"""Columns from which a table of results has room for flags."""
+MEANINGS = {
+    "demo_quality": "a small cell, cooled within picoseconds: to see the tool work, not to publish; "
+    "for values to use: --preset standard",
+    "smoke_test": "a tiny cell for seconds: tests an installation, the values mean nothing",
+}
+"""Flags that need a sentence."""
 WIDTH_OF_A_PIPE = 160
 """Columns where the output is not a terminal and nothing says how wide it is."""
 
@@ -95,9 +103,9 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def with_error(value: float, stderr: float | None) -> str:
-    """Value and standard error, the error to two digits and the value to the same place."""
+    """Value and standard error, the error to two digits and the value to the same place; "± –" without one."""
     if not stderr or not 1e-6 < stderr < 1e6:
-        return number(value) + (" (no error bar)" if stderr is None else "")
+        return number(value) + (" ± –" if stderr is None else "")
     places = max(0, 1 - math.floor(math.log10(stderr)))
     return f"{value:.{places}f} ± {stderr:.{places}f}"
 
@@ -161,37 +169,40 @@ def deviation_percent(value: float, experiment: float) -> float | None:
 
 
 def print_measurements(console: Console, polymer_key: str, measurements: Sequence[Measurement]) -> None:
-    """The table of results, and below it where the experimental values come from."""
-    table = make_table(
+    """The table of results, and below it what does not fit and where the experimental values come from."""
+    is_wide = console.width >= WIDE
+    columns: list[tuple[str, dict[str, Any]]] = [
         ("property", {"no_wrap": True}),
-        ("value ± std. error", {"justify": "right"}),
-        "unit",
-        ("indep.\nsamples", {"justify": "right"}),
-        ("experiment", {"justify": "right"}),
-        "flags",
-    )
+        ("value ± std. error", {"justify": "right", "no_wrap": True}),
+        ("unit", {"no_wrap": True}),
+        ("indep.\nsamples", {"justify": "right", "no_wrap": True}),
+        ("experiment", {"justify": "right", "no_wrap": True}),
+        *([("flags", {})] if is_wide else []),
+    ]
+    table = make_table(*columns)
     sources: dict[str, list[str]] = {}
     for item in measurements:
         found = experiment_of(polymer_key, item)
         if found is not None:
             sources.setdefault(found.source, []).append(item.name)
-        table.add_row(
+        row: list[str | Text] = [
             item.name,
             with_error(item.value, item.stderr),
             "" if item.unit == "1" else item.unit,
             f"{item.n_independent:.0f}",
             _beside(item.value, found.value) if found is not None else "–",
             Text(", ".join(item.flags), style="yellow"),
-        )
+        ]
+        table.add_row(*row[: len(columns)])
     console.print(table)
+    for item in measurements if not is_wide else ():
+        if item.flags:
+            console.print(f"flags ({item.name}): {', '.join(item.flags)}", style="yellow")
     for source, names in sources.items():
         console.print(f"experiment ({', '.join(names)}): {source}", style="dim")
-    if any("demo_quality" in item.flags for item in measurements):
-        console.print(
-            "demo_quality: a small cell, cooled in picoseconds; to see the tool work, not to publish. "
-            "For values to use: --preset standard",
-            style="yellow",
-        )
+    for flag, meaning in MEANINGS.items():
+        if any(flag in item.flags for item in measurements):
+            console.print(f"{flag}: {meaning}", style="yellow")
 
 
 def _beside(value: float, experiment: float) -> str:
@@ -205,7 +216,14 @@ def print_failures(console: Console, failures: Sequence[Any]) -> None:
         console.print(Text.assemble((f"failed: {item.stage}", "bold red"), f"  {item.kind}: {item.message}"))
 
 
-STATUS_STYLE = {"done": "green", "existing": "green", "failed": "bold red", "running": "cyan", "queued": "dim"}
+STATUS_STYLE = {
+    "done": "green",
+    "existing": "green",
+    "failed": "bold red",
+    "running": "cyan",
+    "queued": "dim",
+    "stopped": "yellow",
+}
 
 
 def status_text(status: str) -> Text:

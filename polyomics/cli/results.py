@@ -54,23 +54,31 @@ def list_studies(
     with _store() as store:
         found = store.studies(status=checked, polymer=_polymer(polymer), limit=limit) if store else []
         total = sum(store.counts().values()) if store else 0
+    if store is None:
+        _say_nothing_yet()
     if as_json:
         print_json([_summary_json(study) for study in found])
         return
     table = make_table(
         ("study", {"no_wrap": True}), "status", "preset", "polymer", ("K", {"justify": "right"}), "asked for"
     )
+    stopped = {study.key for study in found if _is_abandoned(study)}
     for study in found:
         name = study.polymer.psmiles + (f" #{study.replicate}" if study.replicate else "")
         table.add_row(
             study.key[:SHORT_KEY],
-            status_text(study.status),
+            status_text("stopped" if study.key in stopped else study.status),
             study.preset,
             name,
             f"{study.temperature_k:g}",
             moment(study.created),
         )
-    _print_rows(make_console(), table, len(found), total, "studies")
+    console = make_console()
+    console.print(table) if found else None
+    more = f" of {total}; --limit shows more" if total > len(found) and limit is not None else ""
+    console.print(f"{len(found)} stud{'y' if len(found) == 1 else 'ies'}{more}", style="dim")
+    if len(stopped):
+        console.print("stopped: it was killed; run the same command again to go on from its last checkpoint")
 
 
 def show(
@@ -121,7 +129,7 @@ def query(
     JSON: a list with psmiles, property, value, stderr, unit, n_independent, flags, study_key, polymer_key, formula,
     temperature_k, pressure_bar, preset, replicate, seed, status, created.
     """
-    from polyomics.cli.render import make_console, make_table, print_json, with_error
+    from polyomics.cli.render import WIDE, make_console, print_json
     from polyomics.database import query as ask
 
     settings = _settings(
@@ -129,29 +137,17 @@ def query(
     )
     with _store() as store:
         found = ask(store, known_properties=_known(), limit=limit, **settings) if store else _nothing(settings)
+    if store is None:
+        _say_nothing_yet()
     if as_json:
         print_json([_row_json(row) for row in found])
         return
-    table = make_table(
-        "polymer",
-        ("property", {"no_wrap": True}),
-        ("value ± std. error", {"justify": "right"}),
-        "unit",
-        ("n", {"justify": "right"}),
-        "flags",
-        ("study", {"no_wrap": True}),
-    )
-    for row in found:
-        table.add_row(
-            row.psmiles,
-            row.property,
-            with_error(row.value, row.stderr),
-            row.unit,
-            f"{row.n_independent:.0f}",
-            ", ".join(row.flags),
-            row.study_key[:8],
-        )
-    _print_rows(make_console(), table, len(found), None, "values")
+    console = make_console()
+    console.print(_value_table(found, with_flags=console.width >= WIDE)) if found else None
+    flags = sorted({flag for row in found for flag in row.flags})
+    if flags and console.width < WIDE:
+        console.print(f"flags among them: {', '.join(flags)} (a wider window or --json shows which)", style="yellow")
+    console.print(f"{len(found)} value{'' if len(found) == 1 else 's'}", style="dim")
 
 
 def export(
@@ -198,17 +194,22 @@ def export(
 
 @contextmanager
 def _store() -> Iterator[Store | None]:
-    """The database, or None with a notice if nothing was ever stored in it."""
+    """The database, or None if nothing was ever stored in it."""
     from polyomics.config import database_url
     from polyomics.database import inspect_schema, open_database
 
-    state = inspect_schema(database_url())
-    if state.status in ("missing", "empty"):
-        say(f"no results yet in {state.url}; start with: polyomics run '*CC*'")
+    if inspect_schema(database_url()).status in ("missing", "empty"):
         yield None
         return
     with open_database() as store:
         yield store
+
+
+def _say_nothing_yet() -> None:
+    from polyomics.config import database_url
+    from polyomics.database.connection import masked
+
+    say(f"no results yet in {masked(database_url())}; start with: polyomics run '*CC*'")
 
 
 def _status(text: str | None) -> Any:
@@ -280,11 +281,38 @@ def _nothing(settings: dict[str, Any]) -> list[ResultRow]:
 # -------------------------------------------------------------------- showing
 
 
-def _print_rows(console: Console, table: Any, shown: int, total: int | None, what: str) -> None:
-    if shown:
-        console.print(table)
-    more = f" of {total}; --limit shows more" if total is not None and total > shown else ""
-    console.print(f"{shown} {what}{more}", style="dim")
+def _value_table(rows: Sequence[ResultRow], *, with_flags: bool) -> Any:
+    from polyomics.cli.render import make_table, with_error
+
+    columns: list[tuple[str, dict[str, Any]]] = [
+        ("polymer", {}),
+        ("property", {"no_wrap": True}),
+        ("value ± std. error", {"justify": "right", "no_wrap": True}),
+        ("unit", {"no_wrap": True}),
+        ("study", {"no_wrap": True}),
+        *([("indep.\nsamples", {"justify": "right"}), ("flags", {})] if with_flags else []),
+    ]
+    table = make_table(*columns)
+    for row in rows:
+        shown = [row.psmiles, row.property, with_error(row.value, row.stderr), row.unit, row.study_key[:8]]
+        table.add_row(*shown, *([f"{row.n_independent:.0f}", ", ".join(row.flags)] if with_flags else []))
+    return table
+
+
+def _is_abandoned(study: StudySummary) -> bool:
+    """Whether a study that is marked as running lies on this machine and no process holds it any more."""
+    import fcntl
+
+    from polyomics.config import home
+
+    if study.status != "running":
+        return False
+    try:
+        with (home() / study.run_folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    except OSError:
+        return False
 
 
 def _summary_json(study: StudySummary) -> dict[str, Any]:
@@ -329,7 +357,8 @@ def _print_study(study: StudyRow, where: str) -> None:
     if study.measurements or study.failures:
         console.print()
     if study.provenance:
-        console.print(pairs(study.provenance, title="versions and provenance"))
+        known = {name: value for name, value in study.provenance.items() if value}
+        console.print(pairs(known, title="versions and provenance"))
         console.print()
     _print_files(console, study, where)
 
@@ -345,7 +374,7 @@ def _facts(study: StudyRow) -> dict[str, Any]:
         times += f", ended {moment(study.ended)} after {clock(wall_s)}"
     return {
         "study": study.key,
-        "status": status_text(study.status),
+        "status": status_text("stopped" if _is_abandoned(study) else study.status),
         "polymer": study.polymer.psmiles,
         "repeat unit": f"{study.polymer.formula}, {study.polymer.molar_mass_g_mol:.2f} g/mol, key {study.polymer.key}",
         **_request(study.spec),

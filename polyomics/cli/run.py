@@ -175,14 +175,14 @@ def run(
     asked = requests(what, options, replicates, skip_invalid=skip_invalid, notice=say)
     if dry_run:
         return _dry_run(asked, as_json=as_json)
-    if "preset" not in options and any(request.spec.preset == "demo" for request in asked):
-        say("preset demo (the default): minutes, and values of demo quality; --preset standard is for real ones")
     runner = Runner(
         hardware=_hardware(platform, threads, device, precision),
         through_prefect=bool(os.environ.get(PREFECT_VARIABLE)) if prefect is None else prefect,
         messages=make_console(stderr=True),
         output=None if as_json else make_console(),
     )
+    if "preset" not in options and any(request.spec.preset == "demo" for request in asked):
+        say("preset demo (the default): minutes, and values of demo quality; --preset standard is for real ones")
     with stoppable():
         outcomes = _run_all(asked, runner)
     if runner.output is None:

@@ -109,6 +109,11 @@ class PolymerGraph:
         Chem.Kekulize(mol, clearAromaticFlags=False)
         return mol
 
+    @cached_property
+    def _stereo_bonds(self) -> list[tuple[Chem.Bond, list[int]]]:
+        bonds = [(bond, list(bond.GetStereoAtoms())) for bond in self.source.GetBonds()]
+        return [(bond, refs) for bond, refs in bonds if len(refs) == 2]
+
     def oligomer(self, n_units: int, *, kekulised: bool = False) -> Oligomer:
         """Linear chain of `n_units`.
 
@@ -190,10 +195,9 @@ class PolymerGraph:
         """Cis and trans of double bonds inside a part, as in the source."""
         for unit in dict.fromkeys(u for u, _ in index):
             place = {atom: index[unit, t] for t, atom in enumerate(self._part(unit, n_units))}
-            for old in self.source.GetBonds():
+            for old, refs in self._stereo_bonds:
                 begin, end = place.get(old.GetBeginAtomIdx()), place.get(old.GetEndAtomIdx())
-                refs = list(old.GetStereoAtoms())
-                if begin is None or end is None or len(refs) != 2:
+                if begin is None or end is None:
                     continue
                 outer = [
                     place[ref] if ref in place else _outside(mol, centre, set(place.values()))

@@ -1,6 +1,8 @@
 """The phase-space point between two segments: all that dynamics needs to go on, in full precision."""
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,5 +55,5 @@ class PhaseState:
             with np.load(path) as arrays:
                 velocities = arrays["velocities_nm_ps"] if "velocities_nm_ps" in arrays else None
                 return cls(arrays["positions_nm"], velocities, arrays["box_nm"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CorruptFile(f"the state {path} cannot be read: {error}") from error

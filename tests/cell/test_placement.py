@@ -60,7 +60,7 @@ def test_molecules_are_not_mirrored() -> None:
 def test_orientations_are_isotropic_also_when_crowded() -> None:
     """<P2> about any axis is 0 and the mean rotation matrix is 0, within 4 standard errors."""
     directions = []
-    for seed in range(120):
+    for seed in range(60):
         crowd = Crowd(2.0, 0.2)
         assert crowd.fill(rods(8), np.random.default_rng(seed))
         directions += [placed[-1] - placed[0] for placed in crowd.placed.values()]
@@ -75,13 +75,13 @@ def test_rotations_are_uniform_on_so3() -> None:
     """All nine elements of the rotation matrix average to 0 and their squares to 1/3."""
     tripod = 0.3 * np.vstack([np.zeros(3), np.eye(3)])
     matrices = []
-    for seed in range(700):
+    for seed in range(400):
         crowd = Crowd(3.0, 0.2)
         assert crowd.add(0, tripod, np.random.default_rng(seed))
         matrices.append((crowd.placed[0][1:] - crowd.placed[0][0]) / 0.3)
     mean, square = np.mean(matrices, axis=0), np.mean(np.square(matrices), axis=0)
-    assert np.abs(mean).max() < 4 * np.sqrt(1 / 3 / 700)
-    assert np.abs(square - 1 / 3).max() < 4 * np.sqrt(4 / 45 / 700)
+    assert np.abs(mean).max() < 4 * np.sqrt(1 / 3 / 400)
+    assert np.abs(square - 1 / 3).max() < 4 * np.sqrt(4 / 45 / 400)
 
 
 def test_centres_are_uniform() -> None:

@@ -36,8 +36,9 @@ def gaff2_mod(chain: "Chain") -> Assignment:
     ]
     changed = Tables((_changed_torsions(), *tables.layers), tables.estimates, {FLUORINATED: "c3"})
     result = assign(chain, fluorinated, changed, "gaff2_mod")
-    checksum = manifest("gaff2_mod")["sha256"]["torsions.json"]
-    result.provenance["gaff2_mod torsions.json sha256"] = checksum
+    about = manifest("gaff2_mod")
+    result.provenance["gaff2_mod torsions.json sha256"] = about["sha256"]["torsions.json"]
+    result.provenance["gaff2_mod verification"] = about["verification"]
     return result
 
 
