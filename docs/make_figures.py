@@ -43,7 +43,7 @@ def main() -> None:
         ylabel="density [g/cm³]",
         ylim=(0, 1.25),
         xlim=(0, start),
-        title=f"{study.polymer.psmiles}, preset {study.preset}: {value.value:.3f} ± {value.stderr or 0:.3f} g/cm³ at 300 K",
+        title=f"{study.polymer.psmiles}, preset {study.preset}: {value.value:.3f} ± {value.stderr or 0:.3f} g/cm³",
     )
     density_axis.title.set_fontsize(10)
     temperature_axis.set(ylabel="temperature [K]", ylim=(0, 900))

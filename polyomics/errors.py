@@ -97,6 +97,10 @@ class SimulationUnstable(StepFailed):
     """The energy of a stage exploded, also with the smallest time step allowed."""
 
 
+class EngineFailed(StepFailed):
+    """OpenMM refused to go on for a reason that is not an explosion (out of memory, a box too small)."""
+
+
 class CorruptFile(StepFailed):
     """A file of a run does not have the checksum its manifest states."""
 

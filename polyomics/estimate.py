@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CPU_S_PER_ATOM_STEP = 4.0e-6
 """Core-seconds of one atom and one step at melt density on a CPU; measured with the protocols here."""
+BASE_MEMORY_GB = 0.25
+"""Memory of a process before it holds any cell: Python, OpenMM, RDKit, SQLAlchemy [GB]."""
 GPU_S_PER_STEP = 2.0e-4
 """Seconds of one step on a GPU however small the cell is: launches, controls, recording."""
 GPU_S_PER_ATOM_STEP = 1.5e-8
@@ -71,5 +73,5 @@ def estimate_cost(n_atoms: int, protocol: Protocol, n_cores: int | None = None) 
         cpu_core_s=core_s,
         cpu_wall_s=core_s / cores,
         gpu_wall_s=n_steps * (GPU_S_PER_STEP + GPU_S_PER_ATOM_STEP * n_atoms),
-        memory_gb=n_atoms * BYTES_PER_ATOM / 1e9,
+        memory_gb=BASE_MEMORY_GB + n_atoms * BYTES_PER_ATOM / 1e9,
     )

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 from polyomics.errors import UnknownName
 
-
 T = TypeVar("T")
 
 

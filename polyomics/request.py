@@ -147,6 +147,11 @@ def _check_names(spec: StudySpec) -> None:
     FAMILIES[spec.force_field.family]
     CHARGE_MODELS[spec.force_field.charges]
     last = spec.protocol.stages[-1].model_dump(mode="json")
+    if last.get("frame_ps") is None:
+        raise InvalidSettings(
+            f"the last stage of protocol {spec.protocol.name!r}, {last['name']!r}, stores no frames to measure "
+            "on; give it a frame_ps"
+        )
     for name in spec.properties:
         PROPERTIES[name].check_stage(last)
 
@@ -172,8 +177,8 @@ def _check_box(spec: StudySpec, chain: ChainGraph) -> None:
     dense_nm = (n_chains * vdw_volume_nm3(chain.mol()) / DENSEST_PACKING_FRACTION) ** (1.0 / 3.0)
     if min(packed_nm, dense_nm) < 2.0 * cutoff_nm:
         raise InvalidSettings(
-            f"{n_chains:,} chains of {chain.n_atoms:,} atoms fill a box of about {min(packed_nm, dense_nm):.2f} nm, less "
-            f"than twice the cut-off of {cutoff_nm:g} nm; ask for more or longer chains"
+            f"{n_chains:,} chains of {chain.n_atoms:,} atoms fill a box of about {min(packed_nm, dense_nm):.2f} nm, "
+            f"less than twice the cut-off of {cutoff_nm:g} nm; ask for more or longer chains"
         )
 
 

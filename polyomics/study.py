@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from polyomics import __version__, config
 from polyomics.database.rows import Artifact, Polymer, StageRecord
 from polyomics.database.store import Store
-from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy, StudyNotFound
+from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy
 from polyomics.files import is_intact, read_json, sha256, write_json
 from polyomics.md.progress import Progress, Report, silent
 from polyomics.records import Failure, Measurement
@@ -143,7 +143,7 @@ class Study:
     def assign_charges(self) -> dict[str, Any]:
         """Compute the charges of the repeat unit, unless the cache has them."""
         if self._cell_is_intact():
-            return {"skipped": "the cell is there"}
+            return {"flags": self.cell_notes()["flags"]}
         self._say("charges", f"{self.spec.force_field.charges} of the repeat unit")
         from polyomics.forcefield.parameterize import parameterize
 
@@ -160,7 +160,7 @@ class Study:
     def build_cell(self) -> dict[str, Any]:
         """Grow the chains, parameterise them, pack them, save the cell."""
         if self._cell_is_intact():
-            return {"skipped": "the cell is there"}
+            return self._cell_summary()
         from polyomics.cell.packing import pack
         from polyomics.forcefield.parameterize import parameterize
 
@@ -182,6 +182,7 @@ class Study:
             chains,
             parameterized,
             density_g_cm3=self.spec.cell.density_g_cm3,
+            cutoff_nm=self.spec.protocol.nonbonded.cutoff_nm,
             seed=self._seed("packing"),
         )
         files = cell.save(self.cell_folder)
@@ -193,7 +194,7 @@ class Study:
             "packed_density_g_cm3": cell.density_g_cm3,
         }
         write_json(self.cell_folder / CELL_NOTES, notes)
-        return {"n_atoms": cell.n_atoms, "packed_density_g_cm3": cell.density_g_cm3}
+        return self._cell_summary()
 
     def run_stage(self, number: int) -> FinishedStage:
         """Run stage `number` (from 1) of the protocol, or find it done."""
@@ -314,6 +315,10 @@ class Study:
         from polyomics.cell.cell import Cell
 
         return Cell.load(self.cell_folder)
+
+    def _cell_summary(self) -> dict[str, Any]:
+        notes = self.cell_notes()
+        return {name: notes[name] for name in ("n_atoms", "packed_density_g_cm3")}
 
     def _cell_is_intact(self) -> bool:
         try:

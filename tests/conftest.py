@@ -12,7 +12,7 @@ from polyomics.chemistry import build_chain, parse_repeat_unit
 def polyethylene_cell() -> Cell:
     """Two chains of ten units of polyethylene, 128 atoms, quick charges, loosely packed."""
     from polyomics.cell.packing import pack
-    from polyomics.forcefield import parameterize
+    from polyomics.forcefield.parameterize import parameterize
 
     unit = parse_repeat_unit("*CC*")
     chains = [build_chain(unit, 10, seed=seed) for seed in (1, 2)]

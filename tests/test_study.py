@@ -111,7 +111,9 @@ def values(measurements: tuple[Measurement, ...]) -> dict[str, tuple[float, floa
     return {m.name: (m.value, m.stderr) for m in measurements}
 
 
-def test_a_step_that_fails_is_a_failure_row_and_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_is_a_failure_row_and_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path / 'polyomics.db'}"
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("polyomics.forcefield.tools.find_tool", lambda name: None)

@@ -90,9 +90,8 @@ class Cell:
                 ring_sizes=np.array(sizes, dtype=np.int64),
                 vdw_volume_nm3=np.float64(self.vdw_volume_nm3),
             )
-        with atomic_path(folder / SYSTEM_FILE) as path, path.open("wb") as stream:
-            with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=3, mtime=0) as packed:
-                packed.write(self.system_xml.encode())
+        with atomic_path(folder / SYSTEM_FILE) as path:
+            path.write_bytes(gzip.compress(self.system_xml.encode(), compresslevel=3, mtime=0))
         return [folder / ARRAYS_FILE, folder / SYSTEM_FILE]
 
     @classmethod

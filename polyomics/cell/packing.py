@@ -76,6 +76,7 @@ def pack(
     density_g_cm3: float,
     seed: int,
     minimum_distance_nm: float = 0.2,
+    cutoff_nm: float = 0.9,
 ) -> Cell:
     """Chains of one topology in a cubic periodic box.
 
@@ -89,6 +90,7 @@ def pack(
         density_g_cm3: Density to start at [g/cm³].
         seed: Seed of rotations and places; equal arguments give equal cells.
         minimum_distance_nm: Smallest distance between atoms of two chains or periodic images [nm].
+        cutoff_nm: Cut-off of the non-bonded forces [nm]; the box must be at least twice as wide.
 
     Raises:
         InvalidSettings: No chains, different topologies, an absurd density or size.
@@ -106,7 +108,7 @@ def pack(
         rng = np.random.default_rng([seed, step])
         positions = arrange(molecules, bonds, rings, edge_nm, minimum_distance_nm, rng)
         if positions is not None:
-            return _cell(chains, parameterized, positions, edge_nm, bonds, rings)
+            return _cell(chains, parameterized, positions, edge_nm, bonds, rings, cutoff_nm)
         density *= LOWERING_FACTOR
         if density < LOWEST_DENSITY_G_CM3:
             break
@@ -199,6 +201,7 @@ def _cell(
     edge_nm: float,
     bonds: Ints,
     rings: Sequence[Sequence[int]],
+    cutoff_nm: float,
 ) -> Cell:
     from openmm import XmlSerializer, unit
 
@@ -208,7 +211,7 @@ def _cell(
     first, n_chains = chains[0], len(chains)
     n_atoms = len(first.positions_nm)
     box_nm = np.full(3, edge_nm)
-    system = build_system(parameterized, n_chains, box_nm)
+    system = build_system(parameterized, n_chains, box_nm, cutoff_nm=cutoff_nm)
     masses = [system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(n_atoms)]
     all_rings, all_bonds = _replicated(rings, bonds, n_chains, n_atoms)
     numbers = np.array([atom.GetAtomicNum() for atom in first.mol.GetAtoms()], dtype=np.int64)

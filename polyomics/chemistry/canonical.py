@@ -51,7 +51,7 @@ def _rank(text: str) -> tuple[int, int, str, str]:
     """Short first, then the longest unbranched beginning, then the alphabet; mirror images are cut alike."""
     flat = text.replace("@@", "@").replace("\\", "/")
     branch = flat.find("(")
-    return len(flat), -(branch if branch >= 0 else len(flat)), flat, text
+    return len(flat), -(branch if branch >= 0 else len(flat)), flat, text.replace("@@", "~")
 
 
 def _reversed(mol: Chem.Mol) -> Chem.Mol:

@@ -16,7 +16,7 @@ from polyomics.errors import InvalidSettings
 MAX_CHAIN_ATOMS = 200_000
 """Longest chain that is built."""
 
-_BYTES_PER_ATOM = 4_000
+_BYTES_PER_ATOM = 1_500
 """Memory a chain takes while it is built, per atom (graph, coordinates, neighbour search), measured."""
 
 

@@ -105,7 +105,7 @@ def _grown(sequence: "_Sequence", rng: np.random.Generator) -> Chem.Mol:
     """Molecule in 3D, checked; chains too crowded for that are grown tighter and relaxed."""
     mol = sequence.graph.mol([template.piece for template in sequence.templates])
     try:
-        _set_positions(mol, _Grower(sequence, rng).grow())
+        _set_positions(mol, _Grower(sequence, rng, CLOSEST_CONTACT).grow())
         problem = _problem(sequence.graph, mol, CLOSEST_CONTACT)
         if problem is None:
             return mol
@@ -113,7 +113,7 @@ def _grown(sequence: "_Sequence", rng: np.random.Generator) -> Chem.Mol:
         problem = str(error)
     for _ in range(_MAX_SQUEEZES):
         try:
-            _set_positions(mol, _Grower(sequence, rng, least_contact=SQUEEZED_CONTACT).grow())
+            _set_positions(mol, _Grower(sequence, rng, SQUEEZED_CONTACT).grow())
         except ChainNotBuilt as error:
             problem = str(error)
             continue
@@ -265,8 +265,8 @@ class _Grower:
         self,
         sequence: _Sequence,
         rng: np.random.Generator,
+        least_contact: float,
         *,
-        least_contact: float = CLOSEST_CONTACT,
         horizon: int | None = None,
     ) -> None:
         self.sequence = sequence
@@ -348,6 +348,10 @@ class _Grower:
         behind = self.junctions[k - 1]
         piece, row = model.template.piece, model.template.head_reference
         head = points[:, piece.head]
+        bond = behind.following - behind.tail
+        if k > 1:  # an end group knows its bond to a unit, a unit only that to another unit
+            own_bond = points[0, piece.head] - points[0, -1]
+            bond = bond * math.sqrt(float(own_bond @ own_bond) / float(bond @ bond))
         nowhere = np.full_like(head, np.nan)
         own = frames(points[:, -1], head, nowhere if row is None else points[:, row] - head + points[:, -1])
         there = frames(behind.tail[None], behind.following[None], behind.reference[None])[0]
@@ -355,7 +359,7 @@ class _Grower:
         second = np.cos(angle) * there[1] + np.sin(angle) * there[2]
         third = np.cos(angle) * there[2] - np.sin(angle) * there[1]
         there = np.stack([np.broadcast_to(there[0], second.shape), second, third], axis=1)
-        return np.asarray((points - head[:, None]) @ (own.transpose(0, 2, 1) @ there) + behind.following)
+        return np.asarray((points - head[:, None]) @ (own.transpose(0, 2, 1) @ there) + (behind.tail + bond))
 
     def _room(self, k: int, model: _Model, points: Floats) -> Floats:
         """Smallest distance to the chain so far in units of the sum of radii, shape (count,)."""

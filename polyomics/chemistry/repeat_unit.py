@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 
 from rdkit import Chem, rdBase
 
@@ -60,10 +60,16 @@ class RepeatUnit:
         """Main-chain stereocentres that tacticity decides, per unit."""
         return len(self.tactic_centres)
 
-    @cached_property
+    @property
     def piece(self) -> Piece:
         """The unit taken apart, to be joined with others."""
-        return piece_from_mol(self.mol)
+        return _piece_of(self)
+
+
+@lru_cache(maxsize=256)
+def _piece_of(unit: RepeatUnit) -> Piece:
+    """Kept outside the record, which stays picklable: atoms of rdkit are not."""
+    return piece_from_mol(unit.mol)
 
 
 def parse_repeat_unit(text: str) -> RepeatUnit:

@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 
 _CONTEXT_BONDS = 3
 _LINEAR_COS = -0.97
+_FREE_CONFORMERS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +193,27 @@ def _has_geometry(points: Floats, bond: Chem.Bond) -> bool:
     a = np.cross(axis, points[first] - points[bond.GetBeginAtomIdx()])
     b = np.cross(axis, points[second] - points[bond.GetEndAtomIdx()])
     return bool((a @ b > 0) == (stereo == Chem.BondStereo.STEREOCIS))
+
+
+def feasible_handedness(piece_at: PieceAt, centres: Sequence[int]) -> list[tuple[int, ...]]:
+    """Handedness of unspecified centres of piece 0 in conformers that were free to choose it, each once, sorted."""
+    piece = piece_at(0)
+    assert piece is not None
+    nodes = surroundings(piece_at, [(0, i) for i in range(piece.n_atoms)], 1)
+    row = {node: number for number, node in enumerate(nodes)}
+    found: set[tuple[int, ...]] = set()
+    with rdBase.BlockLogs():
+        mol = assemble(piece_at, nodes, lambda node, other: Chem.Atom(1))
+        Chem.SanitizeMol(mol)
+        for number in rdDistGeom.EmbedMultipleConfs(mol, _FREE_CONFORMERS, embedding()):
+            points = mol.GetConformer(number).GetPositions()
+            signs = []
+            for centre in centres:
+                near = [row[n] for n in neighbour_nodes(piece_at, (0, centre))[:3] if n is not None]
+                arms = points[near] - points[row[(0, centre)]]
+                signs.append(1 if arms[0] @ np.cross(arms[1], arms[2]) > 0 else -1)
+            found.add(tuple(signs))
+    return sorted(found)
 
 
 def _turnable(

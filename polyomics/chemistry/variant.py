@@ -1,7 +1,6 @@
 """Stereo variants of a unit: which handedness each open centre has, and the template that goes with it."""
 
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from polyomics.chemistry.assembly import NEXT, PREVIOUS, DoubleBond, Piece, Piec
 from polyomics.chemistry.end_group import EndGroup
 from polyomics.chemistry.repeat_unit import RepeatUnit
 from polyomics.chemistry.tacticity import tags_for
-from polyomics.chemistry.template import Template, make_template, mirror_template
+from polyomics.chemistry.template import Template, feasible_handedness, make_template, mirror_template
 from polyomics.errors import ChainNotBuilt
 
 Variant = tuple[int, ...]
@@ -17,7 +16,6 @@ Variant = tuple[int, ...]
 
 MAX_FREE_CHOICES = 4
 """Diastereomers of free centres a chain is mixed from, where more are possible."""
-_MAX_TRIED = 64
 
 
 def variant_piece(unit: RepeatUnit, variant: Variant) -> Piece:
@@ -73,25 +71,29 @@ def free_choices(unit: RepeatUnit, count: int, rng: np.random.Generator) -> list
     Raises:
         ChainNotBuilt: None was found.
     """
-    n_free = len(unit.free_centres)
-    if not n_free:
+    if not unit.free_centres:
         return [()]
-    if n_free <= 6:
-        tried = [tuple(signs) for signs in product((1, -1), repeat=n_free)]
-    else:
-        tried = [tuple(row) for row in np.unique(rng.choice((1, -1), (_MAX_TRIED, n_free)), axis=0).tolist()]
+    first = (1,) * len(unit.tactic_centres)
+    seen = _seen_choices(unit)
     found: list[Variant] = []
-    for number in rng.permutation(len(tried)):
-        if unit_template(unit, (1,) * len(unit.tactic_centres) + tried[number]) is not None:
-            found.append(tried[number])
+    for number in rng.permutation(len(seen)):
+        if unit_template(unit, first + seen[number]) is not None:
+            found.append(seen[number])
         if len(found) == count:
             return found
     if not found:
         raise ChainNotBuilt(
-            f"{unit.psmiles}: none of {len(tried)} ways to decide the {n_free} open stereocentres in rings and side "
-            "groups gave a geometry; specify them in the SMILES"
+            f"{unit.psmiles}: no geometry was found that decides the {len(unit.free_centres)} stereocentres left open "
+            "in rings and side groups; specify them in the SMILES"
         )
     return found
+
+
+@lru_cache(maxsize=256)
+def _seen_choices(unit: RepeatUnit) -> list[Variant]:
+    """Ways to decide the free centres that conformers free to choose have taken."""
+    undecided = variant_piece(unit, (1,) * len(unit.tactic_centres) + (0,) * len(unit.free_centres))
+    return feasible_handedness(lambda _: undecided, unit.free_centres)
 
 
 def junction_context(before: Piece, after: Piece) -> PieceAt:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 LINE_INTERVAL_S = 5.0
+NOTICE = "prefect"
+"""Name of the reports that are no step but something to be kept on the screen: the address of the dashboard."""
 _REFRESHES_PER_S = 4
 
 
@@ -64,6 +66,9 @@ class _Screen:
         self._now: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
+        if progress.step == NOTICE:
+            self._console.print(f"  {progress.step}: {progress.message}", style="cyan", soft_wrap=True)
+            return
         if self._now is None or progress.step != self._now.step:
             self.end_step()
             self._step_started = time.monotonic()

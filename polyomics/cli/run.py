@@ -90,7 +90,7 @@ class Runner:
         from polyomics.md.runner import Interrupted
 
         terminal = self.messages.is_terminal and not self.messages.is_dumb_terminal
-        display = progress_display(self.messages, live=terminal and not self.through_prefect)
+        display = progress_display(self.messages, live=terminal)
         try:
             with clean_stdout(), display as report:
                 return self._carry_out(request, report)
@@ -109,8 +109,6 @@ class Runner:
         }
         if not self.through_prefect:
             return run_study(request.spec, **where)
-        os.environ.setdefault("DO_NOT_TRACK", "1")
-        os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         from flows.polymer import run_polymer
 
         result: StudyResult = run_polymer(request.spec, **where)
@@ -177,7 +175,7 @@ def run(
         return _dry_run(asked, as_json=as_json)
     runner = Runner(
         hardware=_hardware(platform, threads, device, precision),
-        through_prefect=bool(os.environ.get(PREFECT_VARIABLE)) if prefect is None else prefect,
+        through_prefect=_wants_prefect(prefect),
         messages=make_console(stderr=True),
         output=None if as_json else make_console(),
     )
@@ -200,6 +198,18 @@ def _run_all(asked: list[Request], runner: Runner) -> list[Outcome]:
         if runner.output is not None:
             _print_outcome(runner.output, outcomes[-1])
     return outcomes
+
+
+def _wants_prefect(asked: bool | None) -> bool:
+    """Whether to run through Prefect; if so, its server must answer before anything is written."""
+    wanted = bool(os.environ.get(PREFECT_VARIABLE)) if asked is None else asked
+    if wanted:
+        os.environ.setdefault("DO_NOT_TRACK", "1")
+        os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        from flows.server import check_server
+
+        check_server()
+    return wanted
 
 
 def _hardware(platform: str | None, threads: int | None, device: str | None, precision: str) -> Hardware:

@@ -1,6 +1,6 @@
 """From a chain to forces: atom types, parameters, charges, and the OpenMM System of many chains.
 
-`parameterize` (Chain -> ParameterizedChain) and `build_system` (ParameterizedChain -> openmm.System).
+`parameterize.parameterize` (Chain -> ParameterizedChain) and `build_system` (ParameterizedChain -> openmm.System).
 """
 
 from importlib import import_module
@@ -8,7 +8,6 @@ from typing import Any
 
 _HOME = {
     "ParameterizedChain": "parameterize",
-    "parameterize": "parameterize",
     "build_system": "system",
     "find_tools": "tools",
 }

@@ -1,0 +1,1 @@
+"""Molecular dynamics: a cell and a protocol in, segments on disk out."""

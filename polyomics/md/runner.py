@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openmm
 
 from polyomics.cell.cell import Cell
-from polyomics.errors import CorruptFile, SimulationUnstable
+from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable
 from polyomics.files import is_intact, read_json, remove_except, sha256, write_json
 from polyomics.md.engine import Engine, Hardware
 from polyomics.md.progress import Progress, Report, silent
@@ -194,6 +195,11 @@ class _StageRun:
             try:
                 result = self.stage.run_segment(request)
                 _check_finite(result.end)
+            except openmm.OpenMMException as error:
+                raise EngineFailed(
+                    f"OpenMM stopped in segment {index} of stage {self.stage.name!r} on platform "
+                    f"{self.engine.platform.getName()}: {error}"
+                ) from error
             except Unstable as error:
                 manifest["events"].append(
                     {"segment": index, "event": "unstable", "halvings": halvings, "message": str(error)}

@@ -38,11 +38,9 @@ class PhaseState:
 
     def save(self, path: Path) -> None:
         """Write the state to `path`, whole or not at all."""
-        arrays = {"positions_nm": self.positions_nm, "box_nm": self.box_nm}
-        if self.velocities_nm_ps is not None:
-            arrays["velocities_nm_ps"] = self.velocities_nm_ps
+        velocities = {} if self.velocities_nm_ps is None else {"velocities_nm_ps": self.velocities_nm_ps}
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **arrays)
+            np.savez(stream, allow_pickle=False, positions_nm=self.positions_nm, box_nm=self.box_nm, **velocities)
 
     @classmethod
     def load(cls, path: Path) -> "PhaseState":
@@ -53,7 +51,7 @@ class PhaseState:
         """
         try:
             with np.load(path) as arrays:
-                velocities = arrays["velocities_nm_ps"] if "velocities_nm_ps" in arrays else None
+                velocities = arrays.get("velocities_nm_ps", None)
                 return cls(arrays["positions_nm"], velocities, arrays["box_nm"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise CorruptFile(f"the state {path} cannot be read: {error}") from error

@@ -102,10 +102,7 @@ def holds(node: Any, values: dict[str, list[float]]) -> bool:
 
     def satisfied(value: float) -> bool:
         numbers = [value if is_name(o) else float(ast.literal_eval(o)) for o in operands]
-        return all(
-            COMPARE[type(symbol)](numbers[i], numbers[i + 1])
-            for i, symbol in enumerate(node.ops)
-        )
+        return all(COMPARE[type(symbol)](numbers[i], numbers[i + 1]) for i, symbol in enumerate(node.ops))
 
     return any(satisfied(value) for value in values[name])
 

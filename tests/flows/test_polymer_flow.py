@@ -266,3 +266,22 @@ def test_importing_the_flows_starts_nothing(tmp_path: Path, server: Server) -> N
     assert json.loads(done.stdout) == [1, False, False]
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert left == []
+
+
+def test_the_command_line_runs_through_prefect(on_server: Server, tmp_path: Path, tiny_spec: StudySpec) -> None:
+    protocol = tmp_path / "tiny.yaml"
+    protocol.write_text(tiny_spec.protocol.to_yaml())
+    options = ["--units", "8", "--chains", "2", "--charges", "gasteiger", "--start-density", "0.1", "--threads", "1"]
+    command = [sys.executable, "-m", "polyomics.cli", "run", "*CC*", *options, "--protocol", str(protocol), "--json"]
+    environment = {**on_server.environment, "POLYOMICS_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (study,) = json.loads(done.stdout)
+    assert study["status"] == "done"
+    assert "/runs/flow-run/" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Flow run" not in done.stderr
+    tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"study:{study['key']}"]))
+    with get_client(sync_client=True) as client:
+        (run,) = client.read_flow_runs(flow_run_filter=tagged)
+    assert run.state.is_completed()

@@ -6,11 +6,12 @@ from rdkit import Chem
 
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.errors import ParametersMissing, ToolMissing, TypesNotAssigned, UnknownName
-from polyomics.forcefield import find_tools, parameterize, parameters
+from polyomics.forcefield import find_tools, parameters
 from polyomics.forcefield.atom_types import SWAPPED, alternating, gaff2_types
 from polyomics.forcefield.families import FAMILIES
 from polyomics.forcefield.families.gaff2 import types_and_tables
 from polyomics.forcefield.oligomer import PolymerGraph
+from polyomics.forcefield.parameterize import parameterize
 from polyomics.forcefield.parameters import (
     HIGH_PENALTY,
     HIGH_PENALTY_FLAG,

@@ -8,9 +8,10 @@ import parmed
 import pytest
 from openmm import unit
 
-from polyomics.forcefield import build_system, parameterize
 from polyomics.forcefield.atom_types import mol2_text
 from polyomics.forcefield.oligomer import PolymerGraph
+from polyomics.forcefield.parameterize import parameterize
+from polyomics.forcefield.system import build_system
 from polyomics.forcefield.tools import require_tool
 from polyomics.units import KJ_PER_KCAL
 

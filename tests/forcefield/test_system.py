@@ -9,7 +9,8 @@ from openmm import unit
 from rdkit import Chem
 
 from polyomics.errors import InvalidSettings
-from polyomics.forcefield import build_system, parameterize
+from polyomics.forcefield.parameterize import parameterize
+from polyomics.forcefield.system import build_system
 
 
 @pytest.fixture(scope="module")

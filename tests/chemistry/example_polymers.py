@@ -1,0 +1,48 @@
+"""Polymers the tests of chemistry run over."""
+
+COMMON = {
+    "PC": "*Oc1ccc(C(C)(C)c2ccc(OC(*)=O)cc2)cc1",
+    "cis-PI": "*C/C=C(/C)C*",
+    "nylon 6": "*CCCCCC(=O)N*",
+    "PB-1": "*CC(*)CC",
+    "PPO": "*Oc1c(C)cc(*)cc1C",
+    "PVP": "*CC(*)N1CCCC1=O",
+    "PAA": "*CC(*)C(=O)O",
+    "PCL": "*CCCCCC(=O)O*",
+    "PEEK": "*Oc1ccc(Oc2ccc(C(=O)c3ccc(*)cc3)cc2)cc1",
+    "PES": "*Oc1ccc(S(=O)(=O)c2ccc(*)cc2)cc1",
+    "PEO": "*CCO*",
+    "PET": "*CCOC(=O)c1ccc(C(=O)O*)cc1",
+    "PLA": "*OC(C)C(*)=O",
+    "PMA": "*CC(*)C(=O)OC",
+    "PMMA": "*CC(*)(C)C(=O)OC",
+    "PVAc": "*CC(*)OC(C)=O",
+    "PVC": "*CC(*)Cl",
+    "PVDF": "*CC(*)(F)F",
+    "PAN": "*CC(*)C#N",
+    "PE": "*CC*",
+    "PIB": "*CC(*)(C)C",
+    "PS": "*CC(*)c1ccccc1",
+    "PTFE": "*C(F)(F)C(*)(F)F",
+}
+"""The polymers of the literature values this project is scored on."""
+
+UNUSUAL = {
+    "polythiophene": "*c1ccc(*)s1",
+    "PPV": "*/C=C/c1ccc(*)cc1",
+    "Kapton": "*c1ccc(Oc2ccc(N3C(=O)c4cc5c(cc4C3=O)C(=O)N(*)C5=O)cc2)cc1",
+    "cellulose": "*O[C@@H]1O[C@H](CO)[C@@H](*)[C@H](O)[C@H]1O",
+    "glucan without stereo": "*OC1OC(CO)C(*)C(O)C1O",
+    "PLLA": "*O[C@@H](C)C(*)=O",
+    "trans-PBD": "*C/C=C/C*",
+    "PBD, open geometry": "*CC=CC*",
+    "poly(phenylene ethynylene)": "*C#Cc1ccc(*)cc1",
+    "poly(fluoromethylene)": "*C(*)F",
+    "polysulfur": "*SS*",
+    "polyphosphazene": "*N=P(*)(Cl)Cl",
+    "poly(vinyl carbazole)": "*CC(*)n1c2ccccc2c2ccccc21",
+    "poly(cyclopentene)": "*C1CCC(*)C1",
+    "spiro-like oxetane": "*CC1(C*)COC1",
+    "two centres": "*C(F)C(*)Cl",
+    "poly(alpha-methylstyrene)": "*CC(*)(C)c1ccccc1",
+}
