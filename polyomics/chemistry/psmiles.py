@@ -13,6 +13,8 @@ HEAD_LABEL, TAIL_LABEL = 1, 2
 SUPPORTED_ELEMENTS = ("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
 """Elements GAFF2 has parameters for."""
 
+_HALOGENS = ("F", "Cl", "Br", "I")
+
 MAX_CHARACTERS = 5000
 MAX_HEAVY_ATOMS = 300
 
@@ -191,6 +193,12 @@ def _check_electrons(mol: Chem.Mol, shown: str, what: str) -> None:
         raise InvalidPolymer(
             f"{shown} has unpaired or missing electrons on {', '.join(sorted(set(radicals)))}; "
             f"give every atom of the {what} its hydrogens"
+        )
+    halogens = [a.GetSymbol() for a in mol.GetAtoms() if a.GetSymbol() in _HALOGENS and a.GetTotalValence() > 1]
+    if halogens:
+        raise InvalidPolymer(
+            f"{shown} has {halogens[0]} with more than one bond, which GAFF2 has no parameters for; "
+            "a halogen can only be a side atom"
         )
     charge = Chem.GetFormalCharge(mol)
     if charge:

@@ -26,6 +26,7 @@ HIGH_BARRIER_KJ_MOL = 40.0
 
 SCAN_STEP_DEG = 15
 _FINE = 6
+_SMALL_FRAGMENT = 25
 _LABELS = (101, 102, 103, 104)
 
 
@@ -125,7 +126,8 @@ def scan_kj_mol(smiles: str) -> NDArray[np.float64]:
         mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
         place = {atom.GetIsotope(): atom.GetIdx() for atom in mol.GetAtoms()}
         quad = [place[label] for label in _LABELS]
-        conformers = list(rdDistGeom.EmbedMultipleConfs(mol, 2, embedding()))
+        wanted = 2 if mol.GetNumAtoms() <= _SMALL_FRAGMENT else 1
+        conformers = list(rdDistGeom.EmbedMultipleConfs(mol, wanted, embedding()))
         rows = [_scan_from(mol, conformer, quad) for conformer in conformers]
     if not rows:
         return np.zeros(360 // SCAN_STEP_DEG)

@@ -66,6 +66,8 @@ REFUSED = {
     "*[*]C*": "3 of the 2",
     "*C(C)(C)(C)*": "valence",
     "*CF*": "valence",
+    "*CI*": "more than one bond",
+    "*CC(*)Cl(=O)(=O)=O": "valence",
     "*c1cccc1*": "not a possible",
     "*=CC*": "double bond at one",
     "*=C=*": "no single bond",

@@ -20,7 +20,12 @@ def test_a_served_flow_runs_what_is_asked_for(on_server: Server, tmp_path: Path,
     """Home and database come from the environment of the process that serves."""
     spec = tiny_spec.model_copy(update={"replicate": 9})
     home = tmp_path / "home"
-    environment = {**on_server.environment, "POLYOMICS_HOME": str(home), "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
+    environment = {
+        **on_server.environment,
+        "POLYOMICS_HOME": str(home),
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "TMPDIR": str(tmp_path),
+    }
     log = tmp_path / "serve.log"
     with own_process(["-m", "flows.deployments", "serve"], environment, log), get_client(sync_client=True) as client:
         deadline = time.monotonic() + LIMIT_S

@@ -3,16 +3,19 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import Server
 
 from flows.polymer import run_polymer
-from flows.server import ANSWER_TIMEOUT_S, check_server
+from flows.server import ANSWER_TIMEOUT_S, check_server, outlasting_the_server
 from polyomics.errors import ServerUnavailable, UserError
 from polyomics.spec import StudySpec
 
@@ -59,6 +62,13 @@ def test_it_refuses_us(status: int, advice: str, refusing_server: "RefusingServe
         check_server()
 
 
+def test_a_server_that_goes_away_costs_no_result() -> None:
+    with outlasting_the_server(lambda: True):
+        raise httpx.ConnectError("refused")
+    with pytest.raises(ServerUnavailable, match="checkpoint"), outlasting_the_server(lambda: False):
+        raise httpx.ConnectError("refused")
+
+
 def test_a_server_that_answers(on_server: Server) -> None:
     assert check_server() == on_server.api_url
 
@@ -90,5 +100,5 @@ def refusing_server() -> Iterator[RefusingServer]:
         thread.join()
 
 
-def using(address: str) -> "temporary_settings":
+def using(address: str) -> AbstractContextManager[Any]:
     return temporary_settings({PREFECT_API_URL: address})
