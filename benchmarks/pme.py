@@ -29,8 +29,14 @@ SETTINGS = [
 ]
 
 
-def prepared(cell: Cell, start: PhaseState, cutoff_nm: float, tolerance: float | None, grid: tuple[float, float] | None,
-             only_charges: bool) -> openmm.System:
+def prepared(
+    cell: Cell,
+    start: PhaseState,
+    cutoff_nm: float,
+    tolerance: float | None,
+    grid: tuple[float, float] | None,
+    only_charges: bool,
+) -> openmm.System:
     system = openmm.XmlSerializer.deserialize(cell.system_xml)
     force = nonbonded_force(system)
     force.setCutoffDistance(cutoff_nm)
@@ -95,8 +101,10 @@ def main() -> None:
     base = min(times[0])
     for (setting, error, context, _), taken in zip(running, times, strict=True):
         used = nonbonded_force(context.getSystem()).getPMEParametersInContext(context)
-        print(f"| {setting[0]} | {setting[1] or '-'} | {used[0]:.2f}, {used[1]} | {error:.1e} | {min(taken):.2f} | "
-              f"{min(taken) / base:.2f} |")
+        print(
+            f"| {setting[0]} | {setting[1] or '-'} | {used[0]:.2f}, {used[1]} | {error:.1e} | {min(taken):.2f} | "
+            f"{min(taken) / base:.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ def test_the_fastest_platform_is_taken() -> None:
 
 def test_a_box_narrower_than_the_forces_reach_is_a_failed_step(polyethylene_cell: Cell, tmp_path: Path) -> None:
     too_far = Nonbonded(cutoff_nm=float(polyethylene_cell.box_nm[0]))
-    protocol = Protocol(
-        name="p", nonbonded=too_far, stages=(Nvt(name="narrow", temperature_k=300, duration_ps=0.2),)
-    )
+    protocol = Protocol(name="p", nonbonded=too_far, stages=(Nvt(name="narrow", temperature_k=300, duration_ps=0.2),))
     with pytest.raises(EngineFailed, match="narrow"):
         run_protocol(polyethylene_cell, protocol, tmp_path, seed=1, hardware=Hardware(platform="Reference"))
 
