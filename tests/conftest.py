@@ -1,7 +1,15 @@
 """Small real systems that several test folders share."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polyomics.cell.cell import Cell
@@ -26,3 +34,33 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("POLYOMICS_HOME", str(tmp_path))
     monkeypatch.delenv("POLYOMICS_DATABASE_URL", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def run_under_kills() -> Callable[..., int]:
+    """Run Python code again and again, with `kill -9` shortly after some more segments are on disk, until it ends.
+
+    Returns the number of kills. Called as (code, arguments, folder with stages below, environment, seed).
+    """
+
+    def run(code: str, folder: Path, environment: Mapping[str, str], seed: int, arguments: tuple[str, ...] = ()) -> int:
+        rng = np.random.default_rng(seed)
+        for kills in range(40):
+            target = segments_done(folder) + int(rng.integers(1, 4))
+            process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=dict(environment))
+            while process.poll() is None and segments_done(folder) < target:
+                time.sleep(0.005)
+            time.sleep(float(rng.random()) * 0.1)
+            if process.poll() is not None:
+                assert process.returncode == 0
+                return kills
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        raise AssertionError("the run made no progress between kills")
+
+    return run
+
+
+def segments_done(folder: Path) -> int:
+    """Segments that the manifests below `folder` list."""
+    return sum(len(json.loads(path.read_text())["segments"]) for path in folder.rglob("stages/*/manifest.json"))

@@ -2,12 +2,9 @@
 
 import os
 import re
-import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from polyomics import config
@@ -79,7 +76,9 @@ def test_a_new_property_is_measured_on_the_run_that_is_there(tmp_path: Path) -> 
     assert {p: p.stat().st_mtime_ns for p in frames} == frames
 
 
-def test_kill_9_at_random_moments_changes_no_value(undisturbed: tuple[StudyResult, Path], tmp_path: Path) -> None:
+def test_kill_9_at_random_moments_changes_no_value(
+    undisturbed: tuple[StudyResult, Path], tmp_path: Path, run_under_kills: Callable[..., int]
+) -> None:
     code = (
         "from polyomics.md.engine import Hardware; from polyomics.request import make_spec\n"
         "from polyomics.study import run_study\n"
@@ -87,19 +86,7 @@ def test_kill_9_at_random_moments_changes_no_value(undisturbed: tuple[StudyResul
     )
     environment = os.environ | {"POLYOMICS_HOME": str(tmp_path)}
     environment.pop("POLYOMICS_DATABASE_URL", None)
-    rng = np.random.default_rng(3)
-    kills = 0
-    for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-        try:
-            process.wait(timeout=2.5 + 3.0 * float(rng.random()))
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-    else:
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    kills = run_under_kills(code, tmp_path, environment, seed=3)
     assert kills > 0
     with Store.open(f"sqlite:///{tmp_path / 'polyomics.db'}", read_only=True) as store:
         row = store.study(spec().key)

@@ -52,7 +52,7 @@ class Dynamics(Stage):
     segment_ps: float = Field(default=100.0, gt=0)
     """Time between checkpoints [ps]."""
     control_ps: float = Field(default=0.2, gt=0)
-    """Time between updates of temperature, pressure and box [ps]."""
+    """Time between updates of temperature, pressure and box, and between checks for an explosion [ps]."""
     report_ps: float = Field(default=1.0, gt=0)
     """Time between rows of the thermodynamic table [ps]."""
     frame_ps: float | None = Field(default=None, gt=0)
@@ -89,25 +89,24 @@ class Dynamics(Stage):
         controls = self._controls(request, first)
         running = request.engine.start(self, request, controls, timestep_fs)
         with Recorder(request, self.frame_ps or self.report_ps) as recorder:
-            for block in range(first, first + blocks):
-                running.apply(self._controls(request, block + 1))
+            for block in range(first + 1, first + blocks + 1):
+                running.apply(self._controls(request, block))
                 running.step(steps)
-                self._record(request, running, recorder, block + 1)
+                self._look(request, running, recorder, block)
+                if self.frame_ps is not None and self._is_due(block, self.frame_ps):
+                    recorder.add_frame(block * self.control_ps, *running.positions_and_box_nm())
             end = running.state()
         return SegmentResult(end, blocks * steps, timestep_fs, recorder.files, running.details())
 
-    def _record(self, request: SegmentRequest, running: Running, recorder: Recorder, block: int) -> None:
+    def _look(self, request: SegmentRequest, running: Running, recorder: Recorder, block: int) -> None:
+        """Stop an explosion before it reaches numbers OpenMM crashes on; keep the row if one is due."""
         time_ps = block * self.control_ps
-        wants_row = self._is_due(block, self.report_ps)
-        wants_frame = self.frame_ps is not None and self._is_due(block, self.frame_ps)
         row = running.thermo(time_ps)
         limit_k = 3.0 * self._controls(request, block).temperature_k + 1000.0
         if not math.isfinite(row["potential_energy_kj_mol"]) or not row["temperature_k"] < limit_k:
             raise Unstable(f"{row['temperature_k']:.0f} K at {time_ps:g} ps of {self.name}")
-        if wants_row:
+        if self._is_due(block, self.report_ps):
             recorder.add_row(row)
-        if wants_frame:
-            recorder.add_frame(time_ps, *running.positions_and_box_nm())
         request.on_progress(time_ps, row)
 
     def _controls(self, request: SegmentRequest, block: int) -> Controls:

@@ -23,6 +23,8 @@ from polyomics.md.state import PhaseState
 MANIFEST = "manifest.json"
 LARGEST_NUMBER_OF_HALVINGS = 3
 """How many times the time step of one segment is halved before the stage is given up."""
+EXPLOSION_WORDS = ("NaN", "nan", "infinite", "onstraint", "Maximum number of iterations")
+"""What OpenMM's message has when the numbers, rather than the machine, are the trouble."""
 _STATES_KEPT = 2
 _REPORT_INTERVAL_S = 0.5
 
@@ -193,13 +195,7 @@ class _StageRun:
         for halvings in range(LARGEST_NUMBER_OF_HALVINGS + 1):
             request = self._request(state, index, halvings)
             try:
-                result = self.stage.run_segment(request)
-                _check_finite(result.end)
-            except openmm.OpenMMException as error:
-                raise EngineFailed(
-                    f"OpenMM stopped in segment {index} of stage {self.stage.name!r} on platform "
-                    f"{self.engine.platform.getName()}: {error}"
-                ) from error
+                result = self._try_segment(request)
             except Unstable as error:
                 manifest["events"].append(
                     {"segment": index, "event": "unstable", "halvings": halvings, "message": str(error)}
@@ -213,6 +209,19 @@ class _StageRun:
             f"{2**LARGEST_NUMBER_OF_HALVINGS} times smaller ones ({manifest['events'][-1]['message']}); "
             "try a longer minimisation, a lower start density or a smaller timestep_fs"
         )
+
+    def _try_segment(self, request: SegmentRequest) -> SegmentResult:
+        try:
+            result = self.stage.run_segment(request)
+        except openmm.OpenMMException as error:
+            if any(word in str(error) for word in EXPLOSION_WORDS):
+                raise Unstable(str(error)) from error
+            raise EngineFailed(
+                f"OpenMM stopped in segment {request.index} of stage {self.stage.name!r} on platform "
+                f"{self.engine.platform.getName()}: {error}"
+            ) from error
+        _check_finite(result.end)
+        return result
 
     def _request(self, state: PhaseState, index: int, halvings: int) -> SegmentRequest:
         entropy = np.random.SeedSequence([self.seed, self.number, index, halvings])

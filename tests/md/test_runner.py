@@ -1,15 +1,12 @@
 """What must be true of a run: the same whatever happens to its process, and recovered or refused when it explodes."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pytest
 
 from polyomics.cell.cell import Cell
@@ -88,7 +85,7 @@ def test_stopping_before_every_segment_changes_nothing(
 
 
 def test_kill_9_at_any_moment_changes_nothing(
-    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path, run_under_kills: Callable[..., int]
 ) -> None:
     polyethylene_cell.save(tmp_path / "cell")
     (tmp_path / "short.yaml").write_text(SHORT.to_yaml())
@@ -100,19 +97,7 @@ def test_kill_9_at_any_moment_changes_nothing(
         "run_protocol(Cell.load(home / 'cell'), Protocol.from_file(home / 'short.yaml'), home / 'stages', seed=5,\n"
         "             hardware=Hardware(platform='Reference'))\n"
     )
-    rng = np.random.default_rng(11)
-    kills = 0
-    for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
-        try:
-            process.wait(timeout=1.0 + float(rng.random()) * 1.5)
-            break
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            kills += 1
-    else:
-        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    kills = run_under_kills(code, tmp_path, os.environ, seed=11, arguments=(str(tmp_path),))
     assert kills > 0
     assert fingerprint(tmp_path / "stages") == undisturbed
 

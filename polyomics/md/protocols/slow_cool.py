@@ -45,6 +45,7 @@ def slow_cool(temperature_k: float, pressure_bar: float) -> Protocol:
                 temperature_k=temperature_k,
                 pressure_bar=pressure_bar,
                 duration_ps=5000,
+                control_ps=1,
                 segment_ps=250,
                 frame_ps=5,
             ),

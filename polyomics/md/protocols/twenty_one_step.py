@@ -62,6 +62,7 @@ def twenty_one_step(temperature_k: float, pressure_bar: float) -> Protocol:
             temperature_k=temperature_k,
             pressure_bar=pressure_bar,
             duration_ps=SAMPLING_PS,
+            control_ps=1,
             segment_ps=250,
             frame_ps=5,
         )
