@@ -400,8 +400,30 @@ def compare_energies(ours: dict[str, float], theirs: dict[str, float]) -> Iterat
             raise SystemExit(f"the {name} energies differ by {relative:.1e}; no speeds are compared")
 
 
+def wait_until_idle(longest_s: float) -> None:
+    """Wait until no other process has used much of the machine for a second, at most `longest_s` (Linux only)."""
+
+    def idle_and_all() -> tuple[int, int]:
+        ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    ends = time.monotonic() + longest_s
+    while time.monotonic() < ends:
+        before = idle_and_all()
+        time.sleep(1.0)
+        after = idle_and_all()
+        if after[0] - before[0] > 0.9 * (after[1] - before[1]):
+            return
+
+
 def measure(
-    lammps: Lammps, sample: Sample, cores: Sequence[int], rounds: int, seconds: float, accuracy: float
+    lammps: Lammps,
+    sample: Sample,
+    cores: Sequence[int],
+    rounds: int,
+    seconds: float,
+    accuracy: float,
+    longest_wait_s: float,
 ) -> dict[tuple[str, int], list[Timing]]:
     """All settings in turn, round by round."""
     runs: dict[tuple[str, int], Iterator[Timing]] = {}
@@ -415,6 +437,7 @@ def measure(
     found: dict[tuple[str, int], list[Timing]] = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
+            wait_until_idle(longest_wait_s)
             found[key].append(next(run))
             print(*key, found[key][-1], file=sys.stderr, flush=True)
     return found
@@ -448,6 +471,7 @@ def main() -> None:
     parser.add_argument("--replicate", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each timed run")
+    parser.add_argument("--wait", type=float, default=0.0, help="longest wait for an idle machine before each [s]")
     parser.add_argument("--suffix", default="opt", help="accelerated styles of LAMMPS: opt, omp or none")
     parser.add_argument("--only-energies", action="store_true")
     asked = parser.parse_args()
@@ -468,7 +492,7 @@ def main() -> None:
         print(f"error of electrostatic forces: PME {allowed:.1e}, PPPM {accuracy:g} {error:.1e}\n")
         if asked.only_energies:
             return
-        found = measure(lammps, sample, asked.cores, asked.rounds, asked.seconds, accuracy)
+        found = measure(lammps, sample, asked.cores, asked.rounds, asked.seconds, accuracy, asked.wait)
         print(*compare_speeds(found, asked.cores), sep="\n")
 
 

@@ -136,3 +136,10 @@ def test_any_bytes_are_rows_or_a_clear_error(tmp_path_factory: pytest.TempPathFa
     except InvalidInputFile:
         return
     assert all("psmiles" in row for _, row in rows)
+
+
+def test_a_protocol_that_keeps_nothing_to_measure_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "blind.yaml"
+    path.write_text("name: blind\nstages:\n- {kind: npt, name: sample, temperature_k: 300, duration_ps: 1}\n")
+    with pytest.raises(InvalidSettings, match="frame_ps"):
+        make_spec("*CC*", protocol=path)

@@ -91,7 +91,7 @@ def test_one_that_fails_does_not_stop_the_others(
     Path("wild.yaml").write_text(
         "name: wild\nnonbonded: {cutoff_nm: 0.5}\nstages:\n"
         "- {kind: compress, name: wild, temperature_k: 2000, packing_fraction: 0.75, duration_ps: 0.4}\n"
-        "- {kind: npt, name: sample, temperature_k: 400, duration_ps: 1}\n",
+        "- {kind: npt, name: sample, temperature_k: 400, duration_ps: 1, frame_ps: 1}\n",
         encoding="utf-8",
     )
     calm = tiny_protocol(2)
