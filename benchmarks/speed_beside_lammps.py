@@ -452,10 +452,9 @@ def compare_speeds(found: dict[tuple[str, int], list[Timing]], cores: Sequence[i
             timings = found[setting.name, n_cores]
             best = min(timings, key=lambda one: one.ms_per_step)
             speed = speed_ns_day(setting, timings)
-            warmth = np.mean([one.temperature_k for one in timings])
             yield (
                 f"| {setting.name} | {n_cores} | {best.ms_per_step:.2f} | {speed:.2f} | {base / speed:.1f} | "
-                f"{100 * best.cpu_use:.0f} % | {warmth:.0f} |"
+                f"{100 * best.cpu_use:.0f} % | {timings[-1].temperature_k:.0f} |"
             )
 
 
