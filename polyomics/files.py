@@ -5,12 +5,17 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import CorruptFile, StorageUnavailable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @contextmanager
@@ -63,6 +68,21 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        raise CorruptFile(f"{path} cannot be read: {error}") from error
+
+
+def read_arrays(path: Path) -> dict[str, "NDArray[Any]"]:
+    """The arrays of a NumPy `.npz` file, by name.
+
+    Raises:
+        CorruptFile: The file is missing or damaged.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise CorruptFile(f"{path} cannot be read: {error}") from error
 
 

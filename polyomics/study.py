@@ -24,7 +24,7 @@ from polyomics.database.store import Store
 from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy
 from polyomics.files import is_intact, read_json, sha256, write_json
 from polyomics.md.progress import Progress, Report, silent
-from polyomics.records import Failure, Measurement
+from polyomics.records import Failure, Measurement, digest
 from polyomics.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -344,8 +344,6 @@ class Study:
 
     def _seed(self, purpose: str) -> int:
         """A seed for one purpose, from the study's own: no two purposes share random numbers."""
-        from polyomics.records import digest
-
         return int(digest([self.spec.random_seed, purpose])[:7], 16)
 
     def _say(self, step: str, message: str) -> None:

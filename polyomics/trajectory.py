@@ -13,23 +13,12 @@ from numpy.typing import NDArray
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile, NotEnoughData
 from polyomics.files import is_intact, read_json
+from polyomics.md.recording import THERMO_COLUMNS
 
 if TYPE_CHECKING:
     import mdtraj
 
 Array = NDArray[np.float64]
-
-THERMO_COLUMNS = (
-    "time_ps",
-    "temperature_k",
-    "potential_energy_kj_mol",
-    "kinetic_energy_kj_mol",
-    "box_x_nm",
-    "box_y_nm",
-    "box_z_nm",
-    "density_g_cm3",
-)
-"""Columns every thermodynamic table has; more are read too."""
 
 MANIFEST_FILE = "manifest.json"
 _CHUNK_BYTES = 64 * 2**20

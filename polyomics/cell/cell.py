@@ -1,7 +1,6 @@
 """The simulation cell: everything a bare GPU node needs to run MD, in two files."""
 
 import gzip
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.errors import CorruptFile
-from polyomics.files import atomic_path
+from polyomics.files import atomic_path, read_arrays
 from polyomics.units import density_g_cm3
 
 ARRAYS_FILE = "cell.npz"
@@ -101,12 +100,11 @@ class Cell:
         Raises:
             CorruptFile: A file is missing or damaged.
         """
+        values = read_arrays(folder / ARRAYS_FILE)
         try:
-            with np.load(folder / ARRAYS_FILE) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
             system_xml = gzip.decompress((folder / SYSTEM_FILE).read_bytes()).decode()
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise CorruptFile(f"the cell in {folder} cannot be read: {error}") from error
+        except (OSError, ValueError, EOFError, zlib.error) as error:
+            raise CorruptFile(f"{folder / SYSTEM_FILE} cannot be read: {error}") from error
         ends = np.cumsum(values.pop("ring_sizes"))
         ring_atoms = values.pop("ring_atoms")
         rings = tuple(tuple(map(int, ring)) for ring in np.split(ring_atoms, ends) if len(ring))

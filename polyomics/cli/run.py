@@ -204,8 +204,6 @@ def _wants_prefect(asked: bool | None) -> bool:
     """Whether to run through Prefect; if so, its server must answer before anything is written."""
     wanted = bool(os.environ.get(PREFECT_VARIABLE)) if asked is None else asked
     if wanted:
-        os.environ.setdefault("DO_NOT_TRACK", "1")
-        os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         from flows.server import check_server
 
         check_server()

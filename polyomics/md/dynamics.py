@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,9 +74,9 @@ class Dynamics(Stage):
         """Number of segments, each ended by a checkpoint."""
         return max(1, math.ceil(self._n_blocks / self._blocks_per_segment))
 
+    @abc.abstractmethod
     def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
         """Temperature, pressure and box at `fraction` (0 to 1) of the stage."""
-        raise NotImplementedError
 
     def modify_system(self, system: openmm.System, cell: Cell) -> None:
         """Change the forces for this stage; the default leaves them."""
@@ -90,19 +91,22 @@ class Dynamics(Stage):
         running = request.engine.start(self, request, controls, timestep_fs)
         with Recorder(request, self.frame_ps or self.report_ps) as recorder:
             for block in range(first + 1, first + blocks + 1):
-                running.apply(self._controls(request, block))
+                controls = self._controls(request, block)
+                running.apply(controls)
                 running.step(steps)
-                self._look(request, running, recorder, block)
+                self._look(request, running, recorder, block, controls)
                 if self.frame_ps is not None and self._is_due(block, self.frame_ps):
                     recorder.add_frame(block * self.control_ps, *running.positions_and_box_nm())
             end = running.state()
         return SegmentResult(end, blocks * steps, timestep_fs, recorder.files, running.details())
 
-    def _look(self, request: SegmentRequest, running: Running, recorder: Recorder, block: int) -> None:
+    def _look(
+        self, request: SegmentRequest, running: Running, recorder: Recorder, block: int, controls: Controls
+    ) -> None:
         """Stop an explosion before it reaches numbers OpenMM crashes on; keep the row if one is due."""
         time_ps = block * self.control_ps
         row = running.thermo(time_ps)
-        limit_k = 3.0 * self._controls(request, block).temperature_k + 1000.0
+        limit_k = 3.0 * controls.temperature_k + 1000.0
         if not math.isfinite(row["potential_energy_kj_mol"]) or not row["temperature_k"] < limit_k:
             raise Unstable(f"{row['temperature_k']:.0f} K at {time_ps:g} ps of {self.name}")
         if self._is_due(block, self.report_ps):

@@ -25,6 +25,7 @@ THERMO_COLUMNS = (
     "box_z_nm",
     "density_g_cm3",
 )
+"""Columns every thermodynamic table has."""
 
 
 class Recorder:

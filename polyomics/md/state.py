@@ -1,8 +1,6 @@
 """The phase-space point between two segments: all that dynamics needs to go on, in full precision."""
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.errors import CorruptFile
-from polyomics.files import atomic_path
+from polyomics.files import atomic_path, read_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +47,8 @@ class PhaseState:
         Raises:
             CorruptFile: The file is missing or damaged.
         """
+        arrays = read_arrays(path)
         try:
-            with np.load(path) as arrays:
-                velocities = arrays.get("velocities_nm_ps", None)
-                return cls(arrays["positions_nm"], velocities, arrays["box_nm"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise CorruptFile(f"the state {path} cannot be read: {error}") from error
+            return cls(arrays["positions_nm"], arrays.get("velocities_nm_ps"), arrays["box_nm"])
+        except KeyError as error:
+            raise CorruptFile(f"the state {path} lacks {error}") from error
