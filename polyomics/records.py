@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -44,6 +44,56 @@ class Measurement(Record):
         if self.stderr is None and not self.flags:
             raise ValueError(f"{self.name} has no error bar and no flag that says why")
         return self
+
+
+class Curve(Record):
+    """A property that is a function (a pair distribution, a spectrum), or the fit behind a value: for plots and files."""
+
+    name: str
+    """What it is, unique in its study ("radial_distribution", "msid")."""
+    property: str
+    """Registered name of the property it belongs to."""
+    x_name: str
+    """What runs along x, with its unit in brackets: "distance [nm]"."""
+    y_name: str
+    """What runs along y, with its unit in brackets."""
+    x: tuple[float, ...]
+    """Places, in order."""
+    y: tuple[float, ...]
+    """Values, as many as `x`."""
+    y_stderr: tuple[float, ...] | None = None
+    """Standard errors of `y`, as many; none where they are not known."""
+    kind: Literal["line", "points", "bars"] = "line"
+    """How it is drawn."""
+    log: tuple[Literal["x", "y"], ...] = ()
+    """Axes that are logarithmic."""
+
+    @model_validator(mode="after")
+    def _as_many_values_as_places(self) -> Self:
+        lengths = {len(self.x), len(self.y), len(self.x if self.y_stderr is None else self.y_stderr)}
+        if len(lengths) != 1:
+            raise ValueError(f"the curve {self.name} has x, y and errors of different lengths: {sorted(lengths)}")
+        return self
+
+
+Verdict = Literal["pass", "fail", "unknown"]
+
+
+class Criterion(Record):
+    """One test of whether a cell is in equilibrium, with the numbers behind its verdict."""
+
+    name: str
+    """Registered name of the criterion ("density_stationary"), or "equilibrium" for the overall one."""
+    verdict: Verdict
+    """unknown: there were too few independent samples, or the protocol has no stage, to tell."""
+    value: float | None
+    """What was measured, in `unit`; none where nothing could be."""
+    threshold: float | None
+    """What `value` is held against, in `unit`."""
+    unit: str
+    """Unit of `value` and `threshold`; "1" for a pure number."""
+    message: str
+    """The numbers and what they mean, in a sentence."""
 
 
 class Failure(Record):

@@ -9,13 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from polyomics.chemistry import ChainGraph, chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry import ChainGraph, RepeatUnit, chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry.glass_transition import glass_transition_guess_k
 from polyomics.chemistry.volume import vdw_volume_nm3
 from polyomics.errors import InvalidInputFile, InvalidSettings
 from polyomics.forcefield.charges import CHARGE_MODELS
 from polyomics.forcefield.families import FAMILIES
 from polyomics.md.protocol import Protocol
-from polyomics.md.protocols import PROTOCOLS
+from polyomics.md.protocols import PROTOCOLS, Target
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
 from polyomics.spec import CellSpec, Conditions, ForceFieldSpec, PolymerSpec, StudySpec, Tacticity
@@ -95,6 +96,7 @@ def make_spec(
         if total_atoms < 1:
             raise InvalidSettings(f"the total number of atoms is {total_atoms}; give a whole number of at least 1")
         n_chains = max(1, round(total_atoms / chain_atoms))
+    chosen = _protocol(protocol or defaults.protocol, temperature_k, pressure_bar, unit)
     try:
         spec = StudySpec(
             polymer=PolymerSpec(
@@ -111,8 +113,8 @@ def make_spec(
             ),
             force_field=ForceFieldSpec(family=family or defaults.family, charges=charges or defaults.charges),
             conditions=Conditions(temperature_k=temperature_k, pressure_bar=pressure_bar),
-            protocol=_protocol(protocol or defaults.protocol, temperature_k, pressure_bar),
-            properties=tuple(properties or defaults.properties),
+            protocol=chosen,
+            properties=tuple(properties or defaults.properties or measurable(chosen)),
             preset=preset,
             quality_flags=defaults.quality_flags,
             seed=seed,
@@ -131,39 +133,74 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _protocol(asked: str | Path | Protocol, temperature_k: float, pressure_bar: float) -> Protocol:
+def _protocol(
+    asked: str | Path | Protocol, temperature_k: float, pressure_bar: float, unit: RepeatUnit
+) -> Protocol:
     if isinstance(asked, Protocol):
         return asked
     if isinstance(asked, Path) or asked.endswith((".yaml", ".yml")):
         return Protocol.from_file(Path(asked))
     # The name is looked up before the state is checked, so that a typing error is reported as one.
     build = PROTOCOLS[asked]
-    Conditions(temperature_k=temperature_k, pressure_bar=pressure_bar)
-    return build(temperature_k, pressure_bar)
+    try:
+        Conditions(temperature_k=temperature_k, pressure_bar=pressure_bar)
+    except ValidationError as error:
+        raise InvalidSettings(_first_problem(error)) from error
+    target = Target(
+        temperature_k=temperature_k,
+        pressure_bar=pressure_bar,
+        glass_transition_guess_k=glass_transition_guess_k(unit),
+    )
+    return build(target)
+
+
+def measurable(protocol: Protocol) -> tuple[str, ...]:
+    """Names of the properties that a protocol can give, in order of name."""
+    found = []
+    for name, kind in PROPERTIES.items():
+        try:
+            kind.check_stages(*_stages(protocol))
+        except InvalidSettings:
+            continue
+        found.append(name)
+    return tuple(found)
+
+
+def _stages(protocol: Protocol) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    records = [stage.model_dump(mode="json") for stage in protocol.stages]
+    return records[protocol.sample_index], records
 
 
 def _check_names(spec: StudySpec) -> None:
     """Look every registered name up, so that a wrong one is refused before anything is written."""
     FAMILIES[spec.force_field.family]
     CHARGE_MODELS[spec.force_field.charges]
-    last = spec.protocol.stages[-1].model_dump(mode="json")
-    if last.get("frame_ps") is None:
+    sample, stages = _stages(spec.protocol)
+    if sample.get("frame_ps") is None:
         raise InvalidSettings(
-            f"the last stage of protocol {spec.protocol.name!r}, {last['name']!r}, stores no frames to measure "
-            "on; give it a frame_ps"
+            f"the stage of protocol {spec.protocol.name!r} to measure on, {sample['name']!r}, stores no frames; "
+            "give it a frame_ps"
         )
     for name in spec.properties:
-        PROPERTIES[name].check_stage(last)
+        try:
+            PROPERTIES[name].check_stages(sample, stages)
+        except InvalidSettings as error:
+            raise InvalidSettings(f"{error}; {_able(name)}") from error
+
+
+def _able(name: str) -> str:
+    able = [other for other, build in PROTOCOLS.items() if name in measurable(build(Target()))]
+    return f"protocols that can give it: {', '.join(able) or 'none of the named ones'}"
 
 
 def _check_state(spec: StudySpec) -> None:
     """Refuse a protocol that ends in another state than the properties are wanted at."""
-    last = spec.protocol.stages[-1]
+    last = spec.protocol.sample
     for name in ("temperature_k", "pressure_bar"):
         asked, found = getattr(spec.conditions, name), getattr(last, name, None)
         if found is not None and found != asked:
             raise InvalidSettings(
-                f"the protocol {spec.protocol.name!r} ends with {name} = {found:g}, but the properties are asked for "
+                f"the protocol {spec.protocol.name!r} samples at {name} = {found:g}, but the properties are asked for "
                 f"at {asked:g}; ask for {found:g}, or change the protocol"
             )
 

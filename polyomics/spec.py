@@ -7,7 +7,7 @@ from pydantic import Field
 from polyomics.md.protocol import Protocol
 from polyomics.records import Record, digest
 
-SCIENCE_VERSION = 1
+SCIENCE_VERSION = 2
 """Raised when a change of code changes answers; part of every study's key."""
 
 

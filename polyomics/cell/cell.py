@@ -48,6 +48,8 @@ class Cell:
     """Atoms of each ring, in ring order."""
     vdw_volume_nm3: float
     """Van der Waals volume of all molecules [nm³] (atom and bond contributions, DOI 10.1021/jo034808o)."""
+    molar_refractivity_cm3_mol: float | None = None
+    """Molar refraction of all molecules together at the sodium D line [cm³/mol]; none where it is not known."""
 
     @property
     def n_atoms(self) -> int:
@@ -88,6 +90,9 @@ class Cell:
                 ring_atoms=np.array(flat, dtype=np.int64),
                 ring_sizes=np.array(sizes, dtype=np.int64),
                 vdw_volume_nm3=np.float64(self.vdw_volume_nm3),
+                molar_refractivity_cm3_mol=np.float64(
+                    np.nan if self.molar_refractivity_cm3_mol is None else self.molar_refractivity_cm3_mol
+                ),
             )
         with atomic_path(folder / SYSTEM_FILE) as path:
             path.write_bytes(gzip.compress(self.system_xml.encode(), compresslevel=3, mtime=0))
@@ -109,4 +114,11 @@ class Cell:
         ring_atoms = values.pop("ring_atoms")
         rings = tuple(tuple(map(int, ring)) for ring in np.split(ring_atoms, ends) if len(ring))
         volume = float(values.pop("vdw_volume_nm3"))
-        return cls(system_xml=system_xml, rings=rings, vdw_volume_nm3=volume, **values)
+        refractivity = float(values.pop("molar_refractivity_cm3_mol", np.nan))
+        return cls(
+            system_xml=system_xml,
+            rings=rings,
+            vdw_volume_nm3=volume,
+            molar_refractivity_cm3_mol=None if np.isnan(refractivity) else refractivity,
+            **values,
+        )

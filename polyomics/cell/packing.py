@@ -205,6 +205,7 @@ def _cell(
 ) -> Cell:
     from openmm import XmlSerializer, unit
 
+    from polyomics.chemistry.refractivity import molar_refractivity_cm3_mol
     from polyomics.chemistry.volume import vdw_volume_nm3
     from polyomics.forcefield.system import build_system
 
@@ -228,6 +229,7 @@ def _cell(
         bonds=all_bonds,
         rings=all_rings,
         vdw_volume_nm3=n_chains * vdw_volume_nm3(first.mol),
+        molar_refractivity_cm3_mol=n_chains * molar_refractivity_cm3_mol(first.mol),
     )
 
 

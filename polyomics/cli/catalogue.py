@@ -67,6 +67,9 @@ def protocol(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which one; a list of all without it.")] = None,
     temperature: Temperature = ROOM_K,
     pressure: Pressure = ATMOSPHERE_BAR,
+    polymer: Annotated[
+        str | None, typer.Option("--polymer", help="Repeat unit it is for: some choose the melt by it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print an MD protocol as YAML, to be edited and given to 'run --protocol FILE.yaml'.
@@ -76,18 +79,17 @@ def protocol(
     JSON: with NAME the protocol; without, a list with name, reference, n_stages, simulated_ns, n_steps.
     """
     from polyomics.cli.render import make_console, make_table, print_json
-    from polyomics.md.protocols import PROTOCOLS
-    from polyomics.spec import Conditions
+    from polyomics.md.protocols import PROTOCOLS, Target
 
     if name is not None:
         build = PROTOCOLS[name]
-        found = build(*_checked(Conditions, temperature, pressure))
+        found = build(_target(temperature, pressure, polymer))
         if as_json:
             print_json(found.model_dump(mode="json"))
         else:
             typer.echo(found.to_yaml(), nl=False)
         return
-    listed = [_protocol_json(item, build(ROOM_K, ATMOSPHERE_BAR)) for item, build in PROTOCOLS.items()]
+    listed = [_protocol_json(item, build(Target())) for item, build in PROTOCOLS.items()]
     if as_json:
         print_json(listed)
         return
@@ -104,17 +106,20 @@ def protocol(
     make_console().print(table)
 
 
-def _checked(conditions: Any, temperature: float, pressure: float) -> tuple[float, float]:
+def _target(temperature: float, pressure: float, polymer: str | None) -> Any:
     from pydantic import ValidationError
 
+    from polyomics.chemistry import parse_repeat_unit
+    from polyomics.chemistry.glass_transition import glass_transition_guess_k
     from polyomics.errors import InvalidSettings
+    from polyomics.md.protocols import Target
 
+    known = {"glass_transition_guess_k": glass_transition_guess_k(parse_repeat_unit(polymer))} if polymer else {}
     try:
-        conditions(temperature_k=temperature, pressure_bar=pressure)
+        return Target(temperature_k=temperature, pressure_bar=pressure, **known)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidSettings(f"{first['loc'][0]}: {first['msg']}; found {first['input']!r}") from error
-    return temperature, pressure
 
 
 def _protocol_json(name: str, found: Protocol) -> dict[str, Any]:
@@ -129,9 +134,9 @@ def _protocol_json(name: str, found: Protocol) -> dict[str, Any]:
 
 def _preset_json(preset: Any) -> dict[str, Any]:
     from polyomics.estimate import estimate_cost
-    from polyomics.md.protocols import PROTOCOLS
+    from polyomics.md.protocols import PROTOCOLS, Target
 
-    found = PROTOCOLS[preset.protocol](ROOM_K, ATMOSPHERE_BAR)
+    found = PROTOCOLS[preset.protocol](Target(temperature_k=ROOM_K, pressure_bar=ATMOSPHERE_BAR))
     n_atoms = preset.n_chains * preset.atoms_per_chain
     cost = estimate_cost(n_atoms, found)
     stages = [{**stage.model_dump(mode="json"), "ps": stage.simulated_ps} for stage in found.stages]

@@ -82,7 +82,7 @@ def spec_of(psmiles: str, options: Mapping[str, Any]) -> StudySpec:
 
 
 def _with_state_of_protocol(options: dict[str, Any]) -> dict[str, Any]:
-    """Where a protocol comes from a file, the state wanted is that of its last stage unless said otherwise."""
+    """Where a protocol comes from a file, the state wanted is that of its sampling stage unless said otherwise."""
     name = str(options.get("protocol", ""))
     if not name.endswith((".yaml", ".yml")):
         return options
@@ -91,6 +91,6 @@ def _with_state_of_protocol(options: dict[str, Any]) -> dict[str, Any]:
     from polyomics.md.protocol import Protocol
 
     protocol = Protocol.from_file(Path(name))
-    last = protocol.stages[-1]
+    last = protocol.sample
     state = {name: getattr(last, name, None) for name in ("temperature_k", "pressure_bar")}
     return {**{name: value for name, value in state.items() if value is not None}, **options, "protocol": protocol}

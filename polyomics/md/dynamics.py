@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from polyomics.cell.cell import Cell
     from polyomics.md.engine import Running
+    from polyomics.md.state import PhaseState
+
+
+Role = Literal["prepare", "melt", "neighbour", "sample", "vibrations"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,14 @@ class Dynamics(Stage):
     """A stage that integrates Langevin dynamics (LangevinMiddle; DOI 10.1021/acs.jpca.9b02771).
 
     Hydrogens are constrained and their masses repartitioned, which allows 4 fs where forces are
-    gentle; velocities are drawn anew from Maxwell-Boltzmann at the start of every stage.
+    gentle. Velocities are carried over from the stage before if that had the same masses, and else drawn
+    from Maxwell-Boltzmann.
     """
 
+    role: Role = "prepare"
+    """What the stage is for: `sample` is what properties are measured on, `neighbour` the same cell at a
+    neighbouring temperature, `melt` the melt that the shapes of chains are held against, `vibrations` the
+    source of the vibrational density of states, `prepare` everything else."""
     duration_ps: float = Field(gt=0, le=1e7)
     """Simulated time [ps]."""
     timestep_fs: float = Field(default=4.0, gt=0, le=5.0)
@@ -75,8 +84,17 @@ class Dynamics(Stage):
         return max(1, math.ceil(self._n_blocks / self._blocks_per_segment))
 
     @abc.abstractmethod
-    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
-        """Temperature, pressure and box at `fraction` (0 to 1) of the stage."""
+    def controls_at(
+        self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0
+    ) -> Controls:
+        """Temperature, pressure and box at `fraction` (0 to 1) of the stage, or of one of its extensions.
+
+        Args:
+            cell: The cell.
+            start: The state the stage began from.
+            fraction: Part of the stage, or of the extension, that is over.
+            extension: 0 in the stage itself, 1 in its first extension, ...
+        """
 
     def modify_system(self, system: openmm.System, cell: Cell) -> None:
         """Change the forces for this stage; the default leaves them."""
@@ -84,7 +102,7 @@ class Dynamics(Stage):
     def run_segment(self, request: SegmentRequest) -> SegmentResult:
         """Run one segment: for every control block, set the controls, step, check, record."""
         blocks = self._blocks_in(request.index)
-        first = request.index * self._blocks_per_segment
+        first = self._first_block_of(request.index)
         timestep_fs = self.timestep_fs * request.timestep_factor
         steps = self._steps_per_block(request.timestep_factor)
         controls = self._controls(request, first)
@@ -97,7 +115,9 @@ class Dynamics(Stage):
                 self._look(request, running, recorder, block, controls)
                 if self.frame_ps is not None and self._is_due(block, self.frame_ps):
                     recorder.add_frame(block * self.control_ps, *running.positions_and_box_nm())
-            end = running.state()
+            end = replace(
+                running.state(), hydrogen_mass_amu=self.hydrogen_mass_amu, temperature_k=controls.temperature_k
+            )
         return SegmentResult(end, blocks * steps, timestep_fs, recorder.files, running.details())
 
     def _look(
@@ -106,16 +126,20 @@ class Dynamics(Stage):
         """Stop an explosion before it reaches numbers OpenMM crashes on; keep the row if one is due."""
         time_ps = block * self.control_ps
         row = running.thermo(time_ps)
-        limit_k = 3.0 * controls.temperature_k + 1000.0
-        if not math.isfinite(row["potential_energy_kj_mol"]) or not row["temperature_k"] < limit_k:
-            raise Unstable(f"{row['temperature_k']:.0f} K at {time_ps:g} ps of {self.name}")
+        self._refuse_explosion(row, controls.temperature_k, time_ps)
         if self._is_due(block, self.report_ps):
-            recorder.add_row(row)
+            recorder.add_row(row | running.terms(row["potential_energy_kj_mol"]))
         request.on_progress(time_ps, row)
 
+    def _refuse_explosion(self, row: dict[str, float], wanted_k: float, time_ps: float) -> None:
+        limit_k = 3.0 * wanted_k + 1000.0
+        if not math.isfinite(row["potential_energy_kj_mol"]) or not row["temperature_k"] < limit_k:
+            raise Unstable(f"{row['temperature_k']:.0f} K at {time_ps:g} ps of {self.name}")
+
     def _controls(self, request: SegmentRequest, block: int) -> Controls:
-        fraction = min(1.0, block / self._n_blocks)
-        return self.controls_at(request.cell, request.engine.stage_start_box_nm, fraction)
+        extension = max(0, block - 1) // self._n_blocks
+        fraction = block / self._n_blocks - extension
+        return self.controls_at(request.cell, request.engine.stage_start, fraction, extension)
 
     def _is_due(self, block: int, interval_ps: float) -> bool:
         every = max(1, round(interval_ps / self.control_ps))
@@ -130,7 +154,13 @@ class Dynamics(Stage):
         return max(1, round(self.segment_ps / self.control_ps))
 
     def _blocks_in(self, segment: int) -> int:
-        return min(self._blocks_per_segment, self._n_blocks - segment * self._blocks_per_segment)
+        """Blocks of a segment; those from `n_segments` on are of extensions."""
+        inside = segment % self.n_segments
+        return min(self._blocks_per_segment, self._n_blocks - inside * self._blocks_per_segment)
+
+    def _first_block_of(self, segment: int) -> int:
+        extension, inside = divmod(segment, self.n_segments)
+        return extension * self._n_blocks + inside * self._blocks_per_segment
 
     def _steps_per_block(self, timestep_factor: float) -> int:
         return max(1, round(self.control_ps * 1000.0 / (self.timestep_fs * timestep_factor)))

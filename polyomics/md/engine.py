@@ -32,6 +32,9 @@ LARGEST_START_FORCE_KJ_MOL_NM = 1e6
 """Force [kJ/mol/nm] on an atom above which a segment is not started; packed cells have up to 1e5 before minimisation,
 melts 1e4."""
 
+BONDED_GROUPS = {"bond": 1, "angle": 2, "torsion": 3}
+"""Force groups of the bonded terms, as `forcefield.system` numbers them."""
+
 BAROSTAT_INTERVAL_STEPS = 25
 """Steps between Monte Carlo volume moves (OpenMM's own default)."""
 
@@ -63,10 +66,10 @@ class Engine:
     cell: Cell
     nonbonded: Nonbonded
     hardware: Hardware = field(default_factory=Hardware)
-    stage_start_box_nm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
-    """Edges of the box when the present stage began [nm], shape=(3,)."""
 
     def __post_init__(self) -> None:
+        self.stage_start = PhaseState(self.cell.positions_nm, None, self.cell.box_nm)
+        """The state the present stage began from."""
         self.platform = choose_platform(self.hardware)
 
     def system(self) -> openmm.System:
@@ -90,19 +93,20 @@ class Engine:
         for index, mass in enumerate(masses):
             system.setParticleMass(index, mass)
         seeds = np.random.default_rng(request.seed).integers(1, 2**31 - 1, size=3)
-        if controls.pressure_bar is not None:
-            system.addForce(make_barostat(controls.pressure_bar, controls.temperature_k, int(seeds[0])))
+        barostat = make_barostat(controls.pressure_bar, controls.temperature_k, int(seeds[0]))
+        system.addForce(barostat)
         integrator = openmm.LangevinMiddleIntegrator(controls.temperature_k, stage.friction_per_ps, timestep_fs * 1e-3)
         integrator.setRandomNumberSeed(int(seeds[1]))
         integrator.setConstraintTolerance(1e-6)
         context = self.context(system, integrator, request.start.box_nm)
         context.setPositions(request.start.positions_nm)
         _refuse_overlaps(context)
-        if request.index == 0 or request.start.velocities_nm_ps is None:
+        start = request.start
+        if start.velocities_nm_ps is None or start.hydrogen_mass_amu != stage.hydrogen_mass_amu:
             context.setVelocitiesToTemperature(controls.temperature_k, int(seeds[2]))
         else:
-            context.setVelocities(request.start.velocities_nm_ps)
-        return Running(context, integrator, float(self.cell.mass_amu))
+            context.setVelocities(start.velocities_nm_ps)
+        return Running(context, integrator, barostat, float(self.cell.mass_amu))
 
     def _properties(self) -> dict[str, str]:
         name = self.platform.getName()
@@ -125,6 +129,7 @@ class Running:
 
     context: openmm.Context
     integrator: openmm.Integrator
+    barostat: openmm.MonteCarloBarostat
     mass_amu: float
 
     def __post_init__(self) -> None:
@@ -139,8 +144,8 @@ class Running:
             return
         self._controls = controls
         self.integrator.setTemperature(controls.temperature_k)
+        self.context.setParameter(openmm.MonteCarloBarostat.Temperature(), controls.temperature_k)
         if controls.pressure_bar is not None:
-            self.context.setParameter(openmm.MonteCarloBarostat.Temperature(), controls.temperature_k)
             self.context.setParameter(openmm.MonteCarloBarostat.Pressure(), controls.pressure_bar)
         for name, value in controls.parameters.items():
             self.context.setParameter(name, value)
@@ -167,10 +172,33 @@ class Running:
             "density_g_cm3": density_g_cm3(self.mass_amu, float(np.prod(box))),
         }
 
+    def terms(self, potential_energy_kj_mol: float) -> dict[str, float]:
+        """Parts of the potential energy, and the pressure, of which the mean over time is that of the barostat.
+
+        The pressure is that of whole molecules, from the change of energy with volume (OpenMM's
+        `computeCurrentPressure`), also where the volume is held.
+        """
+        row = {
+            f"{name}_energy_kj_mol": self.context.getState(energy=True, groups={group})
+            .getPotentialEnergy()
+            .value_in_unit(unit.kilojoule_per_mole)
+            for name, group in BONDED_GROUPS.items()
+        }
+        pressure = self.barostat.computeCurrentPressure(self.context)
+        return row | {
+            "nonbonded_energy_kj_mol": potential_energy_kj_mol - sum(row.values()),
+            "pressure_bar": float(pressure.value_in_unit(unit.bar)),
+        }
+
     def positions_and_box_nm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Unwrapped positions [nm], shape=(n_atoms, 3), and box edges [nm], shape=(3,)."""
         state = self.context.getState(positions=True)
         return state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), _box_nm(state)
+
+    def velocities_nm_ps(self) -> NDArray[np.float64]:
+        """Velocities [nm/ps], shape=(n_atoms, 3)."""
+        state = self.context.getState(velocities=True)
+        return state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
 
     def state(self) -> PhaseState:
         """The phase-space point."""
@@ -218,13 +246,16 @@ def choose_platform(hardware: Hardware) -> openmm.Platform:
     raise InvalidSettings("no OpenMM platform works here; reinstall the 'openmm' package")
 
 
-def make_barostat(pressure_bar: float, temperature_k: float, seed: int) -> openmm.MonteCarloBarostat:
+def make_barostat(pressure_bar: float | None, temperature_k: float, seed: int) -> openmm.MonteCarloBarostat:
     """The barostat of all constant-pressure stages: Monte Carlo moves that keep molecules rigid.
+
+    Without a pressure it makes no moves, and only measures the pressure.
 
     Scaling every atom instead (`setScaleMoleculesAsRigid(False)`) counts the constrained degrees of freedom
     in the ideal-gas term and so expands a cell with H-bond constraints; measured in `benchmarks/barostat.md`.
     """
-    barostat = openmm.MonteCarloBarostat(pressure_bar, temperature_k, BAROSTAT_INTERVAL_STEPS, True)
+    interval = 0 if pressure_bar is None else BAROSTAT_INTERVAL_STEPS
+    barostat = openmm.MonteCarloBarostat(pressure_bar or 0.0, temperature_k, interval, True)
     barostat.setRandomNumberSeed(seed)
     return barostat
 

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from polyomics.errors import InvalidInputFile, InvalidSettings
 from polyomics.md.stage import STAGES, Stage
@@ -18,6 +25,10 @@ def _stage_by_kind(value: Any, handler: ValidatorFunctionWrapHandler) -> Stage:
         return STAGES[value["kind"]].model_validate(value)
     stage: Stage = handler(value)
     return stage
+
+
+def _role(stage: Stage) -> str | None:
+    return getattr(stage, "role", None)
 
 
 AnyStage = Annotated[SerializeAsAny[Stage], WrapValidator(_stage_by_kind)]
@@ -44,7 +55,30 @@ class Protocol(Record):
     nonbonded: Nonbonded = Nonbonded()
     """Cut-offs and electrostatics."""
     stages: tuple[AnyStage, ...] = Field(min_length=1)
-    """The stages, in order; the last one is the one that properties are measured on."""
+    """The stages, in order."""
+
+    @model_validator(mode="after")
+    def _one_sample_and_no_name_twice(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two stages are called {min(twice)!r}; give each its own name")
+        if sum(_role(stage) == "sample" for stage in self.stages) > 1:
+            raise ValueError("more than one stage has the role 'sample'; properties are measured on one")
+        return self
+
+    @property
+    def sample_index(self) -> int:
+        """Index of the stage that properties are measured on: the one of role `sample`, else the last."""
+        for index, stage in enumerate(self.stages):
+            if _role(stage) == "sample":
+                return index
+        return len(self.stages) - 1
+
+    @property
+    def sample(self) -> Stage:
+        """The stage that properties are measured on."""
+        return self.stages[self.sample_index]
 
     @property
     def duration_ps(self) -> float:

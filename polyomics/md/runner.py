@@ -90,8 +90,13 @@ class ProtocolRun:
         """Folder of stage `number`, counted from 1."""
         return stage_folder(self.folder, self.protocol, number)
 
-    def run_stage(self, number: int) -> FinishedStage:
+    def run_stage(self, number: int, extensions: int = 0) -> FinishedStage:
         """Run stage `number` (from 1) to its end; the stages before it are run first where they are not done.
+
+        Args:
+            number: Which stage.
+            extensions: How many times to prolong it by its own length; the stages after it start from where
+                it was last left by this run.
 
         Raises:
             SimulationUnstable: A segment exploded with the smallest time step as well.
@@ -101,7 +106,9 @@ class ProtocolRun:
             self.run_stage(number - 1)
         stage, path = self.protocol.stages[number - 1], self.stage_folder(number)
         start = self._states[number - 1]
-        run = _StageRun(stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop)
+        run = _StageRun(
+            stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, extensions
+        )
         manifest, self._states[number] = run.to_the_end()
         return FinishedStage(stage, path, manifest)
 
@@ -137,12 +144,13 @@ class _StageRun:
     seed: int
     tracker: _Tracker
     should_stop: Callable[[], bool]
+    extensions: int = 0
 
     def to_the_end(self) -> tuple[dict[str, Any], PhaseState]:
         manifest, state = self._resume()
-        self.engine.stage_start_box_nm = self.start.box_nm
+        self.engine.stage_start = self.start
         self.tracker.begin(self.stage, self.number, len(manifest["segments"]))
-        for index in range(len(manifest["segments"]), self.stage.n_segments):
+        for index in range(len(manifest["segments"]), self.stage.n_segments * (1 + self.extensions)):
             if self.should_stop():
                 raise Interrupted(f"stopped before segment {index} of stage {self.stage.name}")
             state = self._run_segment(manifest, state, index)

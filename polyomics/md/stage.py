@@ -73,6 +73,11 @@ class Stage(Record, abc.ABC):
     def n_segments(self) -> int:
         """Number of segments, each ended by a checkpoint."""
 
+    @property
+    def most_extensions(self) -> int:
+        """How many times the stage may be prolonged by its own length where that is found to be needed."""
+        return 0
+
     @abc.abstractmethod
     def run_segment(self, request: SegmentRequest) -> SegmentResult:
         """Run one segment and write its files.

@@ -25,20 +25,24 @@ class PhaseState:
     """Velocities [nm/ps], shape=(n_atoms, 3); none before the first dynamics."""
     box_nm: NDArray[np.float64]
     """Edges of the orthorhombic box [nm], shape=(3,)."""
+    hydrogen_mass_amu: float | None = None
+    """Mass of a hydrogen that the velocities hold for [amu]; none before the first dynamics."""
+    temperature_k: float | None = None
+    """Temperature the cell was held at last [K]; none before the first dynamics."""
 
     def digest(self) -> str:
         """SHA-256 of the numbers."""
         arrays = (self.positions_nm, self.velocities_nm_ps, self.box_nm)
-        joined = hashlib.sha256()
+        joined = hashlib.sha256(repr((self.hydrogen_mass_amu, self.temperature_k)).encode())
         for array in arrays:
             joined.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
         return joined.hexdigest()
 
     def save(self, path: Path) -> None:
         """Write the state to `path`, whole or not at all."""
-        velocities = {} if self.velocities_nm_ps is None else {"velocities_nm_ps": self.velocities_nm_ps}
+        known = {name: value for name, value in vars(self).items() if value is not None}
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, positions_nm=self.positions_nm, box_nm=self.box_nm, **velocities)
+            np.savez(stream, allow_pickle=False, **known)
 
     @classmethod
     def load(cls, path: Path) -> "PhaseState":
@@ -49,6 +53,11 @@ class PhaseState:
         """
         arrays = read_arrays(path)
         try:
-            return cls(arrays["positions_nm"], arrays.get("velocities_nm_ps"), arrays["box_nm"])
+            return cls(
+                arrays["positions_nm"],
+                arrays.get("velocities_nm_ps"),
+                arrays["box_nm"],
+                *(float(arrays[name]) if name in arrays else None for name in ("hydrogen_mass_amu", "temperature_k")),
+            )
         except KeyError as error:
             raise CorruptFile(f"the state {path} lacks {error}") from error

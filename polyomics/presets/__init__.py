@@ -27,8 +27,8 @@ class Preset(Record):
     """Registered force-field family."""
     charges: str = "am1bcc"
     """Registered charge model."""
-    properties: tuple[str, ...] = ("density", "radius_of_gyration")
-    """Registered properties."""
+    properties: tuple[str, ...] = ()
+    """Registered properties; none given: all that the protocol can give."""
     quality_flags: tuple[str, ...] = ()
     """Flags every measurement carries."""
 

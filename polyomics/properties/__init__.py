@@ -1,5 +1,5 @@
-"""Trajectory -> Measurement: one file, one registered name, one property."""
+"""Simulation -> Measurement: one file, one registered name, one property."""
 
-from polyomics.properties.property import PROPERTIES, MeasurementContext, Property
+from polyomics.properties.property import PROPERTIES, MeasurementContext, Property, Result
 
-__all__ = ["PROPERTIES", "MeasurementContext", "Property"]
+__all__ = ["PROPERTIES", "MeasurementContext", "Property", "Result"]

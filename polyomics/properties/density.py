@@ -3,9 +3,8 @@
 from typing import ClassVar
 
 from polyomics.analysis.statistics import estimate_mean
-from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property
-from polyomics.records import Measurement
-from polyomics.trajectory import Trajectory
+from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property, Result
+from polyomics.simulation import Simulation
 
 
 @PROPERTIES.register("density")
@@ -23,5 +22,5 @@ class Density(Property):
     reference = "error bar: Chodera et al. 2007, DOI 10.1021/ct0502864"
     needs: ClassVar[Ensemble] = "npt"
 
-    def _measure(self, trajectory: Trajectory, context: MeasurementContext) -> list[Measurement]:
-        return [self._measurement(estimate_mean(trajectory.thermo["density_g_cm3"]), context)]
+    def _measure(self, simulation: Simulation, context: MeasurementContext) -> list[Result]:
+        return [self._measurement(estimate_mean(simulation.sample.thermo["density_g_cm3"]), context)]

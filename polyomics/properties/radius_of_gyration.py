@@ -8,9 +8,8 @@ import numpy as np
 
 from polyomics.analysis.shape import squared_radius_of_gyration_nm2
 from polyomics.analysis.statistics import Estimate, estimate_mean_over_molecules
-from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property
-from polyomics.records import Measurement
-from polyomics.trajectory import Trajectory
+from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property, Result
+from polyomics.simulation import Simulation
 
 
 @PROPERTIES.register("radius_of_gyration")
@@ -28,12 +27,12 @@ class RadiusOfGyration(Property):
     reference = "Fixman 1962, DOI 10.1063/1.1732501; error bar: Chodera et al. 2007, DOI 10.1021/ct0502864"
     needs: ClassVar[Ensemble] = "any"
 
-    def _measure(self, trajectory: Trajectory, context: MeasurementContext) -> list[Measurement]:
-        cell = trajectory.cell
+    def _measure(self, simulation: Simulation, context: MeasurementContext) -> list[Result]:
+        cell = simulation.cell
         squared_nm2 = np.concatenate(
             [
                 squared_radius_of_gyration_nm2(frames.positions_nm, cell.masses_amu, cell.molecule_of_atom)
-                for frames in trajectory.chunks()
+                for frames in simulation.sample.chunks()
             ]
         )
         return [self._measurement(_root(estimate_mean_over_molecules(squared_nm2)), context)]

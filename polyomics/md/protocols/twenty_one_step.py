@@ -1,7 +1,8 @@
 """The 21-step compression and relaxation scheme, with the numbers large-scale studies use."""
 
 from polyomics.md.protocol import Protocol
-from polyomics.md.protocols import PROTOCOLS
+from polyomics.md.protocols import PROTOCOLS, Target
+from polyomics.md.protocols._sampling import sampling, warm_k
 from polyomics.md.stage import Stage
 from polyomics.md.stages.anneal import Anneal
 from polyomics.md.stages.compress import Compress
@@ -28,13 +29,15 @@ SAMPLING_PS = 5_000.0
 
 
 @PROTOCOLS.register("twenty_one_step")
-def twenty_one_step(temperature_k: float, pressure_bar: float) -> Protocol:
+def twenty_one_step(target: Target) -> Protocol:
     """Pack, heat, compress, 21 steps, 5 ns of sampling at the target state.
 
     Pressure goes up to 50,000 atm and down again in three-stage cycles (Larsen et al.,
     DOI 10.1021/ma200345v; durations as in RadonPy, DOI 10.1038/s41524-022-00906-4). Time steps are 2 fs
-    where it is hot or compressed and 4 fs in the sampling.
+    where it is hot or compressed and 4 fs in the sampling. What follows the 21 steps is ours: half a
+    nanosecond at each neighbouring temperature, for expansion, and a spectrum, for the heat capacity.
     """
+    temperature_k, pressure_bar = target.temperature_k, target.pressure_bar
     hot = max(HIGHEST_TEMPERATURE_K, temperature_k + 100.0)
     stages: list[Stage] = [
         Minimise(name="minimise"),
@@ -56,17 +59,21 @@ def twenty_one_step(temperature_k: float, pressure_bar: float) -> Protocol:
                 timestep_fs=2,
             ),
         ]
-    stages.append(
-        Npt(
-            name="sample",
-            temperature_k=temperature_k,
-            pressure_bar=pressure_bar,
-            duration_ps=SAMPLING_PS,
+    stages += [
+        Anneal(name="warm_up", from_k=temperature_k, to_k=warm_k(target), from_bar=pressure_bar, duration_ps=50),
+        *sampling(
+            target,
+            neighbour_ps=500,
+            cool_ps=50,
+            settle_ps=200,
+            sample_ps=SAMPLING_PS,
+            vibrations_ps=16,
+            max_extensions=2,
             control_ps=1,
             segment_ps=250,
             frame_ps=5,
-        )
-    )
+        ),
+    ]
     return Protocol(
         name="twenty_one_step", reference="DOI 10.1021/ma200345v; DOI 10.1038/s41524-022-00906-4", stages=tuple(stages)
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from polyomics.md.dynamics import Controls, Dynamics
@@ -13,6 +11,7 @@ from polyomics.md.stage import STAGES
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
+    from polyomics.md.state import PhaseState
 
 
 @STAGES.register("anneal")
@@ -20,8 +19,8 @@ class Anneal(Dynamics):
     """Change temperature, and pressure too if asked, linearly in time; at constant volume without a pressure."""
 
     kind: Literal["anneal"] = "anneal"
-    from_k: float = Field(gt=0, le=3000)
-    """Temperature at the start [K]."""
+    from_k: float | None = Field(default=None, gt=0, le=3000)
+    """Temperature at the start [K]; none begins where the stage before ended."""
     to_k: float = Field(gt=0, le=3000)
     """Temperature at the end [K]."""
     from_bar: float | None = Field(default=1.01325, ge=0, le=1e5)
@@ -30,13 +29,16 @@ class Anneal(Dynamics):
     """Pressure at the end [bar]; none keeps `from_bar`."""
 
     @property
-    def rate_k_per_ns(self) -> float:
-        """Rate of change of temperature [K/ns], negative when cooling."""
-        return (self.to_k - self.from_k) / self.duration_ps * 1000.0
+    def rate_k_per_ns(self) -> float | None:
+        """Rate of change of temperature [K/ns], negative when cooling; none where it depends on the stage before."""
+        return None if self.from_k is None else (self.to_k - self.from_k) / self.duration_ps * 1000.0
 
-    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
+    def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """Temperature and pressure on straight lines."""
-        temperature = self.from_k + (self.to_k - self.from_k) * fraction
+        from_k = self.to_k if start.temperature_k is None else start.temperature_k
+        if self.from_k is not None:
+            from_k = self.from_k
+        temperature = from_k + (self.to_k - from_k) * fraction
         if self.from_bar is None:
             return Controls(temperature)
         to_bar = self.from_bar if self.to_bar is None else self.to_bar

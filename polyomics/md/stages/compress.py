@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from polyomics.md.dynamics import Controls, Dynamics
@@ -13,6 +12,7 @@ from polyomics.md.stage import STAGES
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
+    from polyomics.md.state import PhaseState
 
 
 @STAGES.register("compress")
@@ -29,8 +29,8 @@ class Compress(Dynamics):
     packing_fraction: float = Field(gt=0.01, le=0.75)
     """Van der Waals volume over cell volume at the end."""
 
-    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
+    def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """Edges that go from those at the start to the target geometrically."""
         target_volume_nm3 = cell.vdw_volume_nm3 / self.packing_fraction
-        shrink = (target_volume_nm3 / float(np.prod(start_box_nm))) ** (1.0 / 3.0)
-        return Controls(self.temperature_k, box_nm=start_box_nm * shrink**fraction)
+        shrink = (target_volume_nm3 / float(np.prod(start.box_nm))) ** (1.0 / 3.0)
+        return Controls(self.temperature_k, box_nm=start.box_nm * shrink**fraction)

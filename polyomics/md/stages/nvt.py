@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from polyomics.md.dynamics import Controls, Dynamics
@@ -13,6 +11,7 @@ from polyomics.md.stage import STAGES
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
+    from polyomics.md.state import PhaseState
 
 
 @STAGES.register("nvt")
@@ -23,6 +22,6 @@ class Nvt(Dynamics):
     temperature_k: float = Field(gt=0, le=3000)
     """Temperature [K]."""
 
-    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
+    def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """The same temperature throughout."""
         return Controls(self.temperature_k)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import openmm
-from numpy.typing import NDArray
 from pydantic import Field
 
 from polyomics.md.dynamics import Controls, Dynamics
@@ -15,6 +13,7 @@ from polyomics.md.stage import STAGES
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
+    from polyomics.md.state import PhaseState
 
 _HEIGHT = "push_off_height"
 _SMALLEST_SIGMA_NM = 0.2
@@ -41,7 +40,7 @@ class PushOff(Dynamics):
     friction_per_ps: float = Field(default=20.0, gt=0, le=1000)
     """Langevin friction [1/ps]; high, to carry away the heat of overlaps."""
 
-    def controls_at(self, cell: Cell, start_box_nm: NDArray[np.float64], fraction: float) -> Controls:
+    def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """A hill that grows with time."""
         height = self.from_kj_mol + (self.to_kj_mol - self.from_kj_mol) * fraction
         return Controls(self.temperature_k, parameters={_HEIGHT: height})
