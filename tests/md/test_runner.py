@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from polyomics.cell.cell import Cell
@@ -180,3 +181,26 @@ def test_what_explodes_with_the_smallest_step_is_an_error_that_names_the_stage(
     stage = Nvt(name="crushed", temperature_k=300, duration_ps=0.2, timestep_fs=4)
     with pytest.raises(SimulationUnstable, match="crushed"):
         run_protocol(crushed, Protocol(name="p", stages=(stage,)), tmp_path, seed=1, hardware=REFERENCE)
+
+
+def test_an_extension_prolongs_a_stage_and_the_next_stage_starts_from_its_end(
+    polyethylene_cell: Cell, tmp_path: Path
+) -> None:
+    """Run in one go, or extended after it was thought to be over: the same trajectory."""
+    melt = Npt(name="melt", temperature_k=400, duration_ps=0.8, segment_ps=0.4, max_extensions=2, raise_k=50)
+    after = Nvt(name="after", temperature_k=400, duration_ps=0.4)
+    protocol = Protocol(name="p", nonbonded=Nonbonded(cutoff_nm=0.7), stages=(Minimise(name="m"), melt, after))
+    states = []
+    for folder, asked in ((tmp_path / "a", (2,)), (tmp_path / "b", (0, 1, 2))):
+        for extensions in asked:  # a new run object each time, as after a kill
+            run = ProtocolRun(polyethylene_cell, protocol, folder, seed=5, hardware=Hardware("CPU", 1))
+            finished = run.run_stage(2, extensions)
+        last = run.run_stage(3)
+        assert len(finished.manifest["segments"]) == 6
+        states.append(PhaseState.load(last.path / last.manifest["segments"][-1]["state"]).digest())
+        times = np.concatenate(
+            [np.genfromtxt(p, delimiter=",", names=True)["time_ps"] for p in sorted(finished.path.glob("thermo.*"))],
+            axis=None,
+        )
+        assert (np.diff(times) > 0).all()
+    assert states[0] == states[1]

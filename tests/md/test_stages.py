@@ -19,7 +19,9 @@ from polyomics.md.stages.minimise import Minimise
 from polyomics.md.stages.npt import Npt
 from polyomics.md.stages.nvt import Nvt
 from polyomics.md.stages.push_off import PushOff
+from polyomics.md.stages.vibrations import Vibrations
 from polyomics.md.state import PhaseState
+from polyomics.simulation import Spectrum
 from polyomics.units import BOLTZMANN_J_K
 
 CPU = Hardware(platform="CPU", threads=1)
@@ -153,3 +155,68 @@ def test_an_ideal_gas_has_the_volume_of_the_gas_law(tmp_path: Path) -> None:
     volume = (rows["box_x_nm"] * rows["box_y_nm"] * rows["box_z_nm"])[200:]
     assert volume.mean() == pytest.approx((n + 1) * kt_over_p_nm3, rel=0.08)
     assert volume.std() == pytest.approx(np.sqrt(n + 1) * kt_over_p_nm3, rel=0.3)
+
+
+def test_parts_of_the_energy_add_up_and_are_those_of_the_forces(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    stages = run(
+        polyethylene_cell, tmp_path, Minimise(name="m"), Nvt(name="n", temperature_k=300, duration_ps=2, report_ps=0.2)
+    )
+    rows = table(stages[1])
+    parts = sum(rows[f"{name}_energy_kj_mol"] for name in ("bond", "angle", "torsion", "nonbonded"))
+    assert parts == pytest.approx(rows["potential_energy_kj_mol"], rel=1e-9)
+    system = openmm.XmlSerializer.deserialize(polyethylene_cell.system_xml)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatform("Reference"))
+    context.setPositions(end_state(stages[1]).positions_nm)
+    for group, name in ((1, "bond"), (2, "angle"), (3, "torsion")):
+        energy = context.getState(energy=True, groups={group}).getPotentialEnergy()
+        expected = energy.value_in_unit(openmm.unit.kilojoule_per_mole)
+        assert rows[f"{name}_energy_kj_mol"][-1] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_the_mean_pressure_is_the_one_that_is_held(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    """The pressure from the change of energy with volume averages to that of the barostat."""
+    hot = {"temperature_k": 450, "pressure_bar": 3000}
+    stages = run(
+        polyethylene_cell,
+        tmp_path,
+        Minimise(name="m"),
+        Compress(name="c", temperature_k=450, packing_fraction=0.55, duration_ps=10, timestep_fs=2),
+        Npt(name="relax", duration_ps=60, **hot),
+        Npt(name="hold", duration_ps=400, report_ps=0.2, control_ps=0.2, **hot),
+        cutoff_nm=0.55,
+    )
+    pressure = table(stages[3])["pressure_bar"].reshape(20, -1).mean(axis=1)
+    assert pressure.mean() == pytest.approx(3000, abs=4 * pressure.std(ddof=1) / np.sqrt(20))
+    assert pressure.std(ddof=1) / np.sqrt(20) < 150
+
+
+def test_velocities_go_on_into_the_next_stage_unless_the_masses_change(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    """A stage of the same masses starts at the temperature that was reached, not 10 % above."""
+    first = Nvt(name="a", temperature_k=300, duration_ps=4, friction_per_ps=5)
+    same = Nvt(name="b", temperature_k=300, duration_ps=0.2, control_ps=0.004, report_ps=0.004, friction_per_ps=0.1)
+    stages = run(polyethylene_cell, tmp_path, Minimise(name="m"), first, same)
+    before, after = table(stages[1])["temperature_k"][-1], table(stages[2])["temperature_k"][0]
+    assert after == pytest.approx(before, rel=0.1)
+    assert end_state(stages[1]).hydrogen_mass_amu == 3.0
+    assert end_state(stages[1]).temperature_k == 300.0
+
+
+def test_vibrations_leave_a_spectrum_of_all_modes_with_the_bands_of_polyethylene(
+    polyethylene_cell: Cell, tmp_path: Path
+) -> None:
+    """CH2 rocks, wags and bends between 700 and 1,500 1/cm; C-H stretches are constrained away."""
+    melt = Nvt(name="n", temperature_k=300, duration_ps=4, friction_per_ps=5)
+    vibrations = Vibrations(name="v", temperature_k=300, duration_ps=2, segment_ps=1, settle_ps=0.2)
+    stages = run(polyethylene_cell, tmp_path, Minimise(name="m"), melt, vibrations)
+    found = Spectrum.open(stages[2].path)
+    n_hydrogens = int((polyethylene_cell.atomic_numbers == 1).sum())
+    assert found.n_modes == 3 * polyethylene_cell.n_atoms - n_hydrogens
+    width = found.wave_numbers_cm[1]
+    assert len(found.modes_per_cm) == 2
+    assert found.modes_per_cm.sum(axis=1) * width == pytest.approx(found.n_modes)
+    assert found.temperature_k == pytest.approx(300, rel=0.15)
+    mean = found.modes_per_cm.mean(axis=0) * width
+    within = (found.wave_numbers_cm > 650) & (found.wave_numbers_cm < 1650)
+    assert mean[within].sum() > 0.35 * found.n_modes
+    assert mean[found.wave_numbers_cm > 1900].sum() < 0.02 * found.n_modes

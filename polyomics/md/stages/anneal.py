@@ -35,9 +35,7 @@ class Anneal(Dynamics):
 
     def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """Temperature and pressure on straight lines."""
-        from_k = self.to_k if start.temperature_k is None else start.temperature_k
-        if self.from_k is not None:
-            from_k = self.from_k
+        from_k = self.from_k or start.temperature_k or self.to_k
         temperature = from_k + (self.to_k - from_k) * fraction
         if self.from_bar is None:
             return Controls(temperature)
