@@ -46,16 +46,18 @@ LIQUIDS = {  # psmiles, units; ends are hydrogen; density at 298 K g/cm3 (CRC Ha
 }
 
 
-def cooled(*, hot_k: float = 650.0, cool_ps: float = 200.0, bar: float = 3000.0, **change) -> Protocol:
+def cooled(
+    *, hot_k: float = 650.0, cool_ps: float = 200.0, bar: float = 3000.0, end_k: float = 300.0, **change
+) -> Protocol:
     """Melt, squeeze, cool under pressure, release, sample at 300 K: 0.46 ns unless changed."""
-    state = {"temperature_k": 300.0, "pressure_bar": ATM}
+    state = {"temperature_k": end_k, "pressure_bar": ATM}
     to_bar = bar / 3 if bar > ATM else ATM
     return Protocol(
         name="cooled",
         nonbonded=change.get("nonbonded", Nonbonded()),
         stages=(
             *melted(hot_k, bar),
-            Anneal(name="cool", from_k=hot_k, to_k=300, from_bar=bar, to_bar=to_bar, duration_ps=cool_ps),
+            Anneal(name="cool", from_k=hot_k, to_k=end_k, from_bar=bar, to_bar=to_bar, duration_ps=cool_ps),
             Npt(name="release", **state, duration_ps=60, segment_ps=20),
             Npt(name="sample", **state, duration_ps=120, segment_ps=20, report_ps=0.4, frame_ps=2),
         ),
@@ -114,7 +116,8 @@ VARIANTS = {
 def run(folder: Path, label: str, variant: str, threads: int, seed: int) -> dict:
     if label in LIQUIDS:
         psmiles, units, experiment = LIQUIDS[label]
-        spec = make_spec(psmiles, protocol=liquid(), n_units=units, head_end="*[H]", tail_end="*[H]", total_atoms=900,
+        protocol = liquid() if units == 1 else cooled(end_k=298.15)
+        spec = make_spec(psmiles, protocol=protocol, n_units=units, head_end="*[H]", tail_end="*[H]", total_atoms=900,
                          temperature_k=298.15, start_density_g_cm3=0.25, seed=seed)  # fmt: skip
     elif variant in ("melt500", "melt500long"):
         psmiles, _, experiment = POLYMERS[label]

@@ -1,4 +1,4 @@
-"""GAFF2 atom types by the `atomtype` program of AmberTools, on bond orders that are already known.
+"""GAFF and GAFF2 atom types by the `atomtype` program of AmberTools, on bond orders that are already known.
 
 `antechamber` guesses bond orders from a geometry; here they come from the kekulised graph, the same in every
 unit. Conjugated atoms have two interchangeable sets of types (cc/cd, ce/cf, ...): a single bond joins equal
@@ -30,11 +30,15 @@ _TIMEOUT_S = 120.0
 _BRIDGE = frozenset(("cp", "cq"))
 
 
-def gaff2_types(mol: Chem.Mol) -> tuple[str, ...]:
-    """GAFF2 type of every atom of a kekulised molecule that keeps its aromatic flags.
+def gaff_types(mol: Chem.Mol, generation: str = "gaff2") -> tuple[str, ...]:
+    """GAFF or GAFF2 type of every atom of a kekulised molecule that keeps its aromatic flags.
+
+    Args:
+        mol: The molecule.
+        generation: "gaff" or "gaff2".
 
     Raises:
-        TypesNotAssigned: GAFF2 has no type for an atom.
+        TypesNotAssigned: The force field has no type for an atom.
         ToolMissing: `atomtype` was not found.
     """
     with tempfile.TemporaryDirectory(prefix="polyomics-types-") as name:
@@ -43,7 +47,7 @@ def gaff2_types(mol: Chem.Mol) -> tuple[str, ...]:
         try:
             run_tool(
                 "atomtype",
-                ["-i", "in.mol2", "-f", "mol2", "-o", "out.ac", "-p", "gaff2", "-an", "n"],
+                ["-i", "in.mol2", "-f", "mol2", "-o", "out.ac", "-p", generation, "-an", "n"],
                 folder=folder,
                 timeout_s=_TIMEOUT_S,
             )
@@ -59,10 +63,10 @@ def _check(mol: Chem.Mol, types: Sequence[str]) -> None:
     if len(types) != mol.GetNumAtoms():
         raise TypesNotAssigned(f"atomtype typed {len(types)} of the {mol.GetNumAtoms()} atoms of the chain")
     for atom, name in zip(mol.GetAtoms(), types, strict=True):
-        if name != name.lower() or name == "du":  # GAFF2 names are lower case; else it is DU or the element
+        if name != name.lower() or name == "du":  # GAFF names are lower case; else it is DU or the element
             around = ", ".join(sorted(neighbour.GetSymbol() for neighbour in atom.GetNeighbors()))
             raise TypesNotAssigned(
-                f"GAFF2 has no atom type for atom {atom.GetIdx()} ({atom.GetSymbol()} bonded to {around}); "
+                f"GAFF has no atom type for atom {atom.GetIdx()} ({atom.GetSymbol()} bonded to {around}); "
                 "use another force-field family"
             )
 

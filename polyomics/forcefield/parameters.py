@@ -145,7 +145,7 @@ def read_tables(path: Path) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _estimates_of(text: str) -> tuple[tuple[Estimate, ...], Any]:
+def _estimates_of(text: str, parmchk_set: str) -> tuple[tuple[Estimate, ...], Any]:
     """Estimated parameters of a molecule in mol2 format with types, and their table."""
     with tempfile.TemporaryDirectory(prefix="polyomics-parameters-") as name:
         folder = Path(name)
@@ -153,7 +153,7 @@ def _estimates_of(text: str) -> tuple[tuple[Estimate, ...], Any]:
         try:
             run_tool(
                 "parmchk2",
-                ["-i", "in.mol2", "-f", "mol2", "-o", "out.frcmod", "-s", "2"],
+                ["-i", "in.mol2", "-f", "mol2", "-o", "out.frcmod", "-s", parmchk_set],
                 folder=folder,
                 timeout_s=_TIMEOUT_S,
             )
@@ -163,14 +163,21 @@ def _estimates_of(text: str) -> tuple[tuple[Estimate, ...], Any]:
         return parse_estimates(frcmod), AmberParameterSet(str(folder / "out.frcmod"))
 
 
-def estimate_missing(mol: Chem.Mol, types: Sequence[str]) -> tuple[tuple[Estimate, ...], Any]:
-    """What `parmchk2` adds to GAFF2 for a kekulised molecule: estimates with penalties, and the table.
+def estimate_missing(
+    mol: Chem.Mol, types: Sequence[str], parmchk_set: str = "2"
+) -> tuple[tuple[Estimate, ...], Any]:
+    """What `parmchk2` adds for a kekulised molecule: estimates with penalties, and the table.
+
+    Args:
+        mol: The molecule.
+        types: Type of every atom.
+        parmchk_set: "1" for GAFF, "2" for GAFF2.
 
     Raises:
         ParametersMissing: The program failed, or has no estimate for a term (the message names it).
         ToolMissing: `parmchk2` was not found.
     """
-    estimates, table = _estimates_of(mol2_text(mol, types))
+    estimates, table = _estimates_of(mol2_text(mol, types), parmchk_set)
     refuse_missing(estimates)
     return estimates, table
 
@@ -181,7 +188,7 @@ def refuse_missing(estimates: Sequence[Estimate]) -> None:
     if missing:
         names = ", ".join(f"{item.kind} {'-'.join(item.types)}" for item in missing)
         raise ParametersMissing(
-            f"GAFF2 has no parameters for {names}, and parmchk2 has no estimate either; "
+            f"the force field has no parameters for {names}, and parmchk2 has no estimate either; "
             "use another force-field family or another repeat unit"
         )
 

@@ -7,9 +7,9 @@ from rdkit import Chem
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.errors import ParametersMissing, ToolMissing, TypesNotAssigned, UnknownName
 from polyomics.forcefield import find_tools, parameters
-from polyomics.forcefield.atom_types import SWAPPED, alternating, gaff2_types
+from polyomics.forcefield.atom_types import SWAPPED, alternating, gaff_types
 from polyomics.forcefield.families import FAMILIES
-from polyomics.forcefield.families.gaff2 import types_and_tables
+from polyomics.forcefield.families._generation import GAFF2, types_and_tables
 from polyomics.forcefield.oligomer import PolymerGraph
 from polyomics.forcefield.parameterize import parameterize
 from polyomics.forcefield.parameters import (
@@ -120,7 +120,7 @@ def test_single_bonds_are_long_and_double_bonds_short(name, make_chain):
 
 def test_wrong_alternation_is_repaired(make_chain):
     mol = PolymerGraph.of(make_chain("*C=C*", 12)).oligomer(12, kekulised=True).mol
-    right = gaff2_types(mol)
+    right = gaff_types(mol)
     wrong = ["ce" if name in SWAPPED else name for name in right]
     assert alternating(mol, wrong) == right
 
@@ -128,9 +128,9 @@ def test_wrong_alternation_is_repaired(make_chain):
 @pytest.mark.parametrize("psmiles", ["*C=C*", "*c1ccc(*)s1", "*CC(*)(C)C(=O)OC"])
 def test_a_short_oligomer_gives_the_same_parameters_as_a_longer_one(psmiles, make_chain):
     chain = make_chain(psmiles, 10)
-    _, tables = types_and_tables(chain)
+    _, tables = types_and_tables(chain, GAFF2)
     longer = PolymerGraph.of(chain).oligomer(8, kekulised=True).mol
-    _, table = estimate_missing(longer, gaff2_types(longer))
+    _, table = estimate_missing(longer, gaff_types(longer))
     for name in ("bond_types", "angle_types", "dihedral_types", "improper_periodic_types"):
         short = getattr(tables.layers[0], name)
         for key, value in getattr(table, name).items():
@@ -141,7 +141,7 @@ def test_a_short_oligomer_gives_the_same_parameters_as_a_longer_one(psmiles, mak
 def test_the_same_chain_gives_the_same_parameters_again(make_chain):
     chain = make_chain("*c1ccc(*)s1", 4)
     mol = PolymerGraph.of(chain).oligomer(4, kekulised=True).mol
-    types = gaff2_types(mol)
+    types = gaff_types(mol)
     results = []
     for _ in range(5):
         parameters._estimates_of.cache_clear()
@@ -170,7 +170,7 @@ def test_a_parameter_without_an_estimate_is_an_error_that_names_it():
 @pytest.mark.parametrize(("smiles", "element"), [("C[Si](C)(C)C", "Si"), ("CB(C)C", "B"), ("C[Se]C", "Se")])
 def test_an_atom_without_a_type_is_an_error_that_names_it(smiles, element):
     with pytest.raises(TypesNotAssigned, match=rf"\({element} bonded to C"):
-        gaff2_types(Chem.AddHs(Chem.MolFromSmiles(smiles)))
+        gaff_types(Chem.AddHs(Chem.MolFromSmiles(smiles)))
 
 
 def test_missing_programs_are_an_error_that_names_the_package(make_chain, no_tools):

@@ -72,7 +72,7 @@ def assert_agree(ours, theirs):
 
 
 @pytest.mark.parametrize("name", sorted(POLYMERS))
-@pytest.mark.parametrize("family", ["gaff2", "gaff2_mod"])
+@pytest.mark.parametrize("family", ["gaff", "gaff2", "gaff2_mod"])
 def test_energy_of_a_chain_agrees_with_sander(name, family, make_chain, sander):
     chain = make_chain(POLYMERS[name], 6)
     parameterized = parameterize(chain, family=family, charges="gasteiger")

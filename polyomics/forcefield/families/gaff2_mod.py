@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyomics.forcefield.data import manifest, read_data
 from polyomics.forcefield.families import FAMILIES, Assignment
-from polyomics.forcefield.families.gaff2 import assign, types_and_tables
+from polyomics.forcefield.families._generation import GAFF2, assign, types_and_tables
 
 if TYPE_CHECKING:
     from polyomics.chemistry.chain import Chain
@@ -29,13 +29,13 @@ def gaff2_mod(chain: "Chain") -> Assignment:
     """
     from polyomics.forcefield.parameters import Tables
 
-    types, tables = types_and_tables(chain)
+    types, tables = types_and_tables(chain, GAFF2)
     fluorinated = [
         FLUORINATED if name == "c3" and any(n.GetAtomicNum() == 9 for n in atom.GetNeighbors()) else name
         for atom, name in zip(chain.mol.GetAtoms(), types, strict=True)
     ]
     changed = Tables((_changed_torsions(), *tables.layers), tables.estimates, {FLUORINATED: "c3"})
-    result = assign(chain, fluorinated, changed, "gaff2_mod")
+    result = assign(chain, fluorinated, changed, GAFF2, "gaff2_mod")
     about = manifest("gaff2_mod")
     result.provenance["gaff2_mod torsions.json sha256"] = about["sha256"]["torsions.json"]
     result.provenance["gaff2_mod verification"] = about["verification"]
