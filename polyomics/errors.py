@@ -61,6 +61,14 @@ class StudyNotFound(UserError):
     """No study in the database has this key."""
 
 
+class NoResults(UserError):
+    """The study has no results yet, so there is nothing to show."""
+
+
+class NoFigure(UserError):
+    """There is nothing to draw of what was asked for."""
+
+
 class StudyBusy(UserError):
     """Another process is running the same study."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,32 @@ class CostEstimate(Record):
     """Memory of building and running [GB]."""
     basis: str = BASIS
     """What the figures rest on."""
+
+
+def cooling_rate_k_per_ns(protocol: Protocol, through_k: float) -> float | None:
+    """Rate at which a protocol cools through a temperature for the last time [K/ns], above zero.
+
+    Infinite where a stage simply begins below the temperature at which the one before ended: the thermostat takes it
+    there within picoseconds. None if it is never cooled through.
+
+    Args:
+        protocol: The stages.
+        through_k: The temperature [K]: that of a glass transition.
+    """
+    rate: float | None = None
+    before_k: float | None = None
+    for stage in protocol.stages:
+        constant_k = getattr(stage, "temperature_k", None)
+        start_k = getattr(stage, "from_k", None) or constant_k or before_k
+        end_k = getattr(stage, "to_k", None) or constant_k or before_k
+        if start_k is None or end_k is None:
+            continue
+        if before_k is not None and before_k > through_k >= start_k:
+            rate = math.inf
+        if start_k > through_k >= end_k:
+            rate = (start_k - end_k) / stage.simulated_ps * 1000.0
+        before_k = end_k
+    return rate
 
 
 def available_cores() -> int:

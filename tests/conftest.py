@@ -64,3 +64,41 @@ def run_under_kills() -> Callable[..., int]:
 def segments_done(folder: Path) -> int:
     """Segments that the manifests below `folder` list."""
     return sum(len(json.loads(path.read_text())["segments"]) for path in folder.rglob("stages/*/manifest.json"))
+
+
+TINY_PROTOCOL = """
+name: tiny
+nonbonded: {cutoff_nm: 0.5, pme_force_error: 5.0e-3}
+stages:
+- {kind: minimise, name: minimise, max_iterations: 100}
+- {kind: npt, name: melt, role: melt, temperature_k: 450, duration_ps: 2, timestep_fs: 2, friction_per_ps: 10,
+   segment_ps: 1, report_ps: 0.1, frame_ps: 0.2}
+- {kind: npt, name: sample, role: sample, temperature_k: 300, duration_ps: 4, timestep_fs: 2, segment_ps: 1,
+   report_ps: 0.1, frame_ps: 0.2}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A finished study of polyethylene, two short chains, a melt and a sample of a few ps: its key and home folder.
+
+    Tests share it, so none may change what is in the folder.
+    """
+    from polyomics.md.engine import Hardware
+    from polyomics.md.protocol import Protocol
+    from polyomics.request import make_spec
+    from polyomics.study import run_study
+
+    home = tmp_path_factory.mktemp("tiny")
+    spec = make_spec(
+        "*CC*",
+        preset="smoke",
+        n_chains=2,
+        atoms_per_chain=80,
+        start_density_g_cm3=0.1,
+        protocol=Protocol.from_yaml(TINY_PROTOCOL),
+        properties=("density", "specific_volume", "radius_of_gyration"),
+    )
+    url = f"sqlite:///{home / 'polyomics.db'}"
+    run_study(spec, home=home, database_url=url, hardware=Hardware(platform="CPU", threads=1))
+    return spec.key, home

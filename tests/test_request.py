@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyomics.errors import InvalidInputFile, InvalidPolymer, InvalidSettings, UnknownName, UserError
+from polyomics.md.protocol import Protocol
 from polyomics.presets import PRESETS
-from polyomics.request import make_spec, read_polymers
+from polyomics.properties import PROPERTIES
+from polyomics.request import make_spec, measurable, protocols_giving, read_polymers
 from polyomics.spec import StudySpec
 
 
@@ -35,7 +37,7 @@ def test_a_spec_survives_json_with_its_key() -> None:
         {"temperature_k": 320.0},
         {"pressure_bar": 10.0},
         {"head_end": "*O"},
-        {"protocol": "slow_cool"},
+        {"protocol": "accurate"},
         {"start_density_g_cm3": 0.2},
     ],
 )
@@ -67,7 +69,7 @@ def test_every_preset_suits_common_polymers(preset: str, psmiles: str) -> None:
         ("*CC*", {"properties": ["densty"]}, UnknownName, "density"),
         ("*CC*", {"charges": "magic"}, UnknownName, "am1bcc"),
         ("*CC*", {"family": "opls"}, UnknownName, "gaff2"),
-        ("*CC*", {"protocol": "sloow"}, UnknownName, "slow_cool"),
+        ("*CC*", {"protocol": "acurate"}, UnknownName, "accurate"),
         ("*CC*", {"tacticity": "random"}, InvalidSettings, "isotactic"),
         ("*CC*", {"n_chains": -3}, InvalidSettings, "n_chains"),
         ("*CC*", {"n_chains": 0}, InvalidSettings, "n_chains"),
@@ -128,6 +130,7 @@ def test_a_missing_csv_is_named(tmp_path: Path) -> None:
         read_polymers(tmp_path / "gone.csv")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_rows_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = write(tmp_path_factory.mktemp("csv") / "p.csv", data)
@@ -143,3 +146,49 @@ def test_a_protocol_that_keeps_nothing_to_measure_is_refused(tmp_path: Path) -> 
     path.write_text("name: blind\nstages:\n- {kind: npt, name: sample, temperature_k: 300, duration_ps: 1}\n")
     with pytest.raises(InvalidSettings, match="frame_ps"):
         make_spec("*CC*", protocol=path)
+
+
+def without_stages(*roles: str) -> Protocol:
+    """The smoke protocol less the stages of some roles."""
+    whole = make_spec("*CC*", preset="smoke").protocol
+    kept = tuple(stage for stage in whole.stages if getattr(stage, "role", None) not in roles)
+    return Protocol(name="mine", nonbonded=whole.nonbonded, stages=kept)
+
+
+@pytest.mark.parametrize("role", ["neighbour", "vibrations"])
+def test_a_property_the_protocol_cannot_give_names_the_protocols_that_can(role: str) -> None:
+    protocol = without_stages(role)
+    lost = [name for name, kind in PROPERTIES.items() if role in kind.also_needs]
+    assert lost
+    for name in lost:
+        with pytest.raises(InvalidSettings, match=role) as caught:
+            make_spec("*CC*", preset="smoke", protocol=protocol, properties=["density", name])
+        assert f"protocols that can give it: {', '.join(protocols_giving(name))}" in str(caught.value)
+        assert "accurate" in str(caught.value)
+
+
+def test_without_a_wish_all_that_the_protocol_gives_is_measured() -> None:
+    whole = make_spec("*CC*", preset="smoke")
+    assert set(whole.properties) == set(measurable(whole.protocol))
+    part = make_spec("*CC*", preset="smoke", protocol=without_stages("neighbour", "vibrations"))
+    lost = set(whole.properties) - set(part.properties)
+    assert lost == {name for name in whole.properties if {"neighbour", "vibrations"} & set(PROPERTIES[name].also_needs)}
+
+
+def test_properties_are_measured_on_the_stage_of_role_sample_not_on_the_last() -> None:
+    """Cut the sampling stage's ensemble and density is lost, although npt stages come after it."""
+    stages = [stage.model_dump(mode="json") for stage in make_spec("*CC*", preset="smoke").protocol.stages]
+    index = next(number for number, stage in enumerate(stages) if stage.get("role") == "sample")
+    assert index < len(stages) - 1
+    names = ("name", "role", "temperature_k", "duration_ps", "frame_ps")
+    stages[index] = {"kind": "nvt", **{name: stages[index][name] for name in names}}
+    protocol = Protocol.model_validate({"name": "mine", "nonbonded": {"cutoff_nm": 0.6}, "stages": stages})
+    assert "density" not in measurable(protocol)
+    assert "radius_of_gyration" in measurable(protocol)
+    with pytest.raises(InvalidSettings, match="density cannot be measured on stage 'sample'"):
+        make_spec("*CC*", preset="smoke", protocol=protocol, properties=["density"])
+
+
+def test_a_property_asked_for_twice_is_measured_once() -> None:
+    spec = make_spec("*CC*", properties=["density", "radius_of_gyration", "density"])
+    assert spec.properties == ("density", "radius_of_gyration")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from polyomics import __version__
-from polyomics.cli import catalogue, check, database, doctor, results, run
+from polyomics.cli import catalogue, check, database, doctor, plot, results, run, validate
 
 LOOK = "Look at results"
 RUN = "Run"
@@ -25,11 +25,14 @@ Nothing is ever sent anywhere.
 COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("check", check.check, RUN),
     ("run", run.run, RUN),
+    ("validate", validate.validate, RUN),
     ("presets", catalogue.presets, RUN),
     ("protocol", catalogue.protocol, RUN),
     ("properties", catalogue.properties, RUN),
     ("list", results.list_studies, LOOK),
     ("show", results.show, LOOK),
+    ("report", plot.report, LOOK),
+    ("plot", plot.plot, LOOK),
     ("query", results.query, LOOK),
     ("export", results.export, LOOK),
     ("doctor", doctor.doctor, MACHINE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,13 +21,14 @@ def presets(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one, with its stages.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the presets: named choices of size, protocol and charges.
+    """Show the presets: named choices of size, protocol and charges, and what they cost.
 
     Example:  polyomics presets standard
 
     JSON: a list (with NAME, one object) with name, summary, n_chains, atoms_per_chain, n_atoms, protocol, family,
-    charges, properties, quality_flags, simulated_ns, stages (name, kind, ps, temperature_k, pressure_bar, ...),
-    estimate.
+    charges, properties (all it gives), quality_flags, simulated_ns, longest_ns (with every prolongation),
+    cooling_rate_k_per_ns (through the glass transition; null if at once), stages (name, kind, ps, temperature_k,
+    pressure_bar, ...), estimate.
     """
     from polyomics.cli.render import print_json
     from polyomics.presets import PRESETS
@@ -41,26 +43,27 @@ def presets(
         _print_presets(found)
 
 
-def properties(as_json: AsJson = False) -> None:
-    """Show the properties that can be measured.
+def properties(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the properties that can be measured, and what that takes.
 
-    Example:  polyomics properties
+    Example:  polyomics properties density
 
-    JSON: a list with name, unit, definition, reference, needs (npt, nvt or any: the kind of the last MD stage).
+    JSON: a list (with NAME, one object) with name, unit, definition, reference, needs (npt, nvt or any: the kind of
+    stage it is measured on), also_needs (roles of further stages), protocols and presets (those that can give it).
     """
-    from polyomics.cli.render import make_console, make_table, print_json
+    from polyomics.cli.render import make_console, pairs, print_json
     from polyomics.properties import PROPERTIES
 
-    fields = ("name", "unit", "definition", "reference", "needs")
-    found = [{field: getattr(item, field) for field in fields} for _, item in PROPERTIES.items()]
+    found = [_property_json(item) for item in ([name] if name else PROPERTIES.names())]
     if as_json:
-        print_json(found)
-        return
-    table = make_table(("property", {"no_wrap": True}), "unit", "last stage", "definition", "reference")
-    for item in found:
-        needs = "npt or nvt" if item["needs"] == "any" else item["needs"]
-        table.add_row(item["name"], item["unit"], needs, item["definition"], item["reference"])
-    make_console().print(table)
+        print_json(found[0] if name else found)
+    elif name:
+        make_console().print(pairs(_property_facts(found[0])))
+    else:
+        _print_properties(found)
 
 
 def protocol(
@@ -132,18 +135,96 @@ def _protocol_json(name: str, found: Protocol) -> dict[str, Any]:
     }
 
 
-def _preset_json(preset: Any) -> dict[str, Any]:
-    from polyomics.estimate import estimate_cost
-    from polyomics.md.protocols import PROTOCOLS, Target
+def _property_json(name: str) -> dict[str, Any]:
+    from polyomics.presets import PRESETS
+    from polyomics.properties import PROPERTIES
+    from polyomics.request import protocols_giving
 
-    found = PROTOCOLS[preset.protocol](Target(temperature_k=ROOM_K, pressure_bar=ATMOSPHERE_BAR))
+    kind = PROPERTIES[name]
+    protocols = protocols_giving(name)
+    return {
+        "name": name,
+        "unit": kind.unit,
+        "definition": kind.definition,
+        "reference": kind.reference,
+        "needs": kind.needs,
+        "also_needs": list(kind.also_needs),
+        "protocols": list(protocols),
+        "presets": [
+            preset.name
+            for _, preset in PRESETS.items()
+            if preset.protocol in protocols and name in (preset.properties or (name,))
+        ],
+    }
+
+
+def _needs(item: dict[str, Any]) -> str:
+    """The stages a property takes: "npt, melt"."""
+    from polyomics.properties.property import FEWEST_STAGES
+
+    ensemble = "npt or nvt" if item["needs"] == "any" else item["needs"]
+    further = [f"{FEWEST_STAGES[role]} {role}" if role in FEWEST_STAGES else role for role in item["also_needs"]]
+    return ", ".join([ensemble, *further])
+
+
+def _property_facts(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "property": item["name"],
+        "unit": item["unit"],
+        "definition": item["definition"],
+        "reference": item["reference"],
+        "needs": _needs(item),
+        "protocols": ", ".join(item["protocols"]) or "none of the named ones",
+        "presets": ", ".join(item["presets"]) or "none",
+    }
+
+
+def _print_properties(found: list[dict[str, Any]]) -> None:
+    from polyomics.cli.render import WIDE, make_console, make_table
+    from polyomics.presets import PRESETS
+
+    console = make_console()
+    is_wide = console.width >= WIDE
+    table = make_table(
+        ("property", {"no_wrap": True}),
+        ("unit", {"no_wrap": True}),
+        ("stages it needs", {"max_width": 20}),
+        ("presets", {"max_width": 16}),
+        *(["definition", "reference"] if is_wide else []),
+    )
+    for item in found:
+        every = set(item["presets"]) == set(PRESETS.names())
+        given = "all" if every else ", ".join(item["presets"]) or "none"
+        told = [item["definition"], item["reference"]] if is_wide else []
+        table.add_row(item["name"], item["unit"], _needs(item), given, *told)
+    console.print(table)
+    narrow = "" if is_wide else "; definitions: a wider window, --json, or polyomics properties NAME"
+    console.print(f"{len(found)} properties; unit 1: a pure number{narrow}", style="dim")
+    console.print(
+        "stages: npt or nvt is the stage it is measured on, the others are roles (see 'polyomics protocol NAME'); a "
+        "protocol of your own gives what it has the stages for",
+        style="dim",
+    )
+
+
+def _preset_json(preset: Any) -> dict[str, Any]:
+    from polyomics.estimate import cooling_rate_k_per_ns, estimate_cost
+    from polyomics.md.protocols import PROTOCOLS, Target
+    from polyomics.request import measurable
+
+    target = Target(temperature_k=ROOM_K, pressure_bar=ATMOSPHERE_BAR)
+    found = PROTOCOLS[preset.protocol](target)
+    rate = cooling_rate_k_per_ns(found, target.glass_transition_guess_k)
     n_atoms = preset.n_chains * preset.atoms_per_chain
     cost = estimate_cost(n_atoms, found)
     stages = [{**stage.model_dump(mode="json"), "ps": stage.simulated_ps} for stage in found.stages]
     return {
         **preset.model_dump(mode="json"),
+        "properties": list(preset.properties or measurable(found)),
         "n_atoms": n_atoms,
         "simulated_ns": cost.simulated_ns,
+        "longest_ns": sum(stage.simulated_ps * (1 + stage.most_extensions) for stage in found.stages) / 1000.0,
+        "cooling_rate_k_per_ns": rate if rate is not None and math.isfinite(rate) else None,
         "stages": stages,
         "estimate": cost.model_dump(exclude={"n_atoms", "simulated_ns"}),
     }
@@ -158,7 +239,7 @@ def _print_presets(found: list[dict[str, Any]]) -> None:
         ("preset", {"no_wrap": True}),
         ("atoms", right),
         ("ns", right),
-        ("stages", right),
+        ("cooling\nK/ns", {"justify": "right", "no_wrap": True}),
         (f"{cores} CPU\ncores", {"justify": "right", "no_wrap": True}),
         ("one\nGPU", {"justify": "right", "no_wrap": True}),
         "what it is",
@@ -168,15 +249,32 @@ def _print_presets(found: list[dict[str, Any]]) -> None:
         table.add_row(
             item["name"],
             f"{item['n_atoms']:,}",
-            f"{item['simulated_ns']:.3g}",
-            str(len(item["stages"])),
+            _simulated(item),
+            _rate(item),
             duration(cost["cpu_wall_s"]),
             duration(cost["gpu_wall_s"]),
             item["summary"],
         )
     console = make_console()
     console.print(table)
+    console.print(
+        "ns: a range where stages are prolonged until in equilibrium, costs for its lower end; cooling: through the "
+        "glass transition, at once where the thermostat is set down",
+        style="dim",
+    )
     console.print(f"estimates: {found[0]['estimate']['basis']}", style="dim")
+
+
+def _simulated(item: dict[str, Any]) -> str:
+    shortest, longest = item["simulated_ns"], item["longest_ns"]
+    return f"{shortest:.3g}" if longest == shortest else f"{shortest:.3g} to {longest:.3g}"
+
+
+def _rate(item: dict[str, Any]) -> str:
+    from polyomics.cli.render import number
+
+    rate = item["cooling_rate_k_per_ns"]
+    return "at once" if rate is None else number(rate, 3)
 
 
 def _print_preset(item: dict[str, Any]) -> None:
@@ -190,9 +288,12 @@ def _print_preset(item: dict[str, Any]) -> None:
         "cell": f"{item['n_chains']} chains of about {item['atoms_per_chain']:,} atoms, {item['n_atoms']:,} in all, "
         f"packed at {item['start_density_g_cm3']:g} g/cm³",
         "force field": f"{item['family']}, {item['charges']} charges",
-        "properties": ", ".join(item["properties"]),
+        "properties": f"{len(item['properties'])}: {', '.join(item['properties'])}",
         "flags": ", ".join(item["quality_flags"]) or None,
-        "protocol": f"{item['protocol']}: {item['simulated_ns']:.3g} ns, {cost['n_steps']:,} steps",
+        "protocol": f"{item['protocol']}: {_simulated(item)} ns, {cost['n_steps']:,} steps",
+        "cooling": "at once: the thermostat is set down"
+        if item["cooling_rate_k_per_ns"] is None
+        else f"{_rate(item)} K/ns through the glass transition",
         "estimated cost": f"{duration(cost['cpu_wall_s'])} on {cost['n_cores']} CPU cores, or "
         f"{duration(cost['gpu_wall_s'])} on one GPU",
     }
@@ -200,7 +301,11 @@ def _print_preset(item: dict[str, Any]) -> None:
     console.print()
     right: dict[str, Any] = {"justify": "right"}
     table = make_table("stage", "kind", ("ps", right), ("K", right), ("bar", right), ("fs", right))
+    before_k = None
     for stage in item["stages"]:
+        if "to_k" in stage:
+            stage = {**stage, "from_k": stage.get("from_k") or before_k or stage["to_k"]}
+        before_k = stage.get("to_k") or stage.get("temperature_k") or before_k
         table.add_row(
             stage["name"],
             stage["kind"],

@@ -16,18 +16,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from polyomics.reference.comparison import deviation_percent as deviation_percent
+from polyomics.reference.comparison import experiment_of as experiment_of
+from polyomics.report.flags import FLAG_MEANINGS
+from polyomics.report.text import clock as clock
+from polyomics.report.text import number as number
+from polyomics.report.text import with_error as with_error
+
 if TYPE_CHECKING:
     from polyomics.records import Measurement
-    from polyomics.reference import ExperimentalValue
 
 SHORT_KEY = 12
 """Characters of a study's key that tables show; every command takes the beginning of a key."""
 WIDE = 100
 """Columns from which a table of results has room for flags."""
 MEANINGS = {
-    "demo_quality": "a small cell, cooled within picoseconds: to see the tool work, not to publish; "
-    "for values to use: --preset standard",
-    "smoke_test": "a tiny cell for seconds: tests an installation, the values mean nothing",
+    flag: FLAG_MEANINGS[flag] for flag in ("demo_quality", "smoke_test", "not_equilibrated", "equilibrium_unknown")
 }
 """Flags that need a sentence."""
 WIDTH_OF_A_PIPE = 160
@@ -92,24 +96,6 @@ def pairs(rows: Mapping[str, Any], *, title: str | None = None) -> Table:
 # -------------------------------------------------------------------- numbers
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A number to so many significant digits, without an exponent where it reads well."""
-    if value is None:
-        return ""
-    if value == 0 or 1e-3 <= abs(value) < 1e6:
-        places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
-        return f"{value:.{places}f}"
-    return f"{value:.{digits - 1}e}"
-
-
-def with_error(value: float, stderr: float | None) -> str:
-    """Value and standard error, the error to two digits and the value to the same place; "± –" without one."""
-    if not stderr or not 1e-6 < stderr < 1e6:
-        return number(value) + (" ± –" if stderr is None else "")
-    places = max(0, 1 - math.floor(math.log10(stderr)))
-    return f"{value:.{places}f} ± {stderr:.{places}f}"
-
-
 def duration(seconds: float | None) -> str:
     """A wall time: 42 s, 6 min, 3.2 h, 2.4 days."""
     if seconds is None:
@@ -118,13 +104,6 @@ def duration(seconds: float | None) -> str:
         if seconds >= 2 * size or (unit != "days" and seconds >= size * 1.5):
             return f"{seconds / size:.{digits}f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
-
-
-def clock(seconds: float) -> str:
-    """A running time: 0:42, 12:05, 1:02:33."""
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
 def size(n_bytes: float) -> str:
@@ -142,14 +121,6 @@ def moment(when: datetime | None) -> str:
 # -------------------------------------------------------------------- results
 
 
-def experiment_of(polymer_key: str, measurement: Measurement) -> ExperimentalValue | None:
-    """The experimental value to hold a measurement against, in the same unit."""
-    from polyomics.reference import experimental_value
-
-    found = experimental_value(polymer_key, measurement.name, measurement.temperature_k)
-    return found if found is not None and found.unit == measurement.unit else None
-
-
 def measurement_json(polymer_key: str, measurement: Measurement) -> dict[str, Any]:
     """A measurement with the experimental value beside it, or null."""
     found = experiment_of(polymer_key, measurement)
@@ -161,11 +132,6 @@ def measurement_json(polymer_key: str, measurement: Measurement) -> dict[str, An
         "source": found.source,
     }
     return {**measurement.model_dump(mode="json"), "experiment": beside}
-
-
-def deviation_percent(value: float, experiment: float) -> float | None:
-    """How far a value is from experiment [%]."""
-    return 100.0 * (value / experiment - 1.0) if experiment else None
 
 
 def print_measurements(console: Console, polymer_key: str, measurements: Sequence[Measurement]) -> None:
@@ -229,3 +195,8 @@ STATUS_STYLE = {
 def status_text(status: str) -> Text:
     """A status in its colour."""
     return Text(status, style=STATUS_STYLE.get(status, ""))
+
+
+def verdict_text(verdict: str) -> Text:
+    """The verdict of a test of equilibrium in its colour."""
+    return Text(verdict, style={"pass": "green", "fail": "bold red"}.get(verdict, "yellow"))

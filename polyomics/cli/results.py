@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from polyomics.database import ResultRow, Store, StudyRow, StudySummary
+    from polyomics.records import Criterion
 
 Limit = Annotated[int | None, typer.Option(min=0, help="At most so many.")]
 Condition = Annotated[
@@ -35,7 +36,11 @@ WithFlag = Annotated[list[str] | None, typer.Option("--flag", help="Only values 
 WithoutFlag = Annotated[
     list[str] | None, typer.Option("--without-flag", help="Only values without this flag; may be repeated.")
 ]
+Equilibrated = Annotated[
+    bool, typer.Option("--equilibrated", help="Only of studies whose cell was found to be in equilibrium.")
+]
 Unflagged = Annotated[bool, typer.Option("--unflagged", help="Only values without any flag.")]
+Combine = Annotated[bool, typer.Option("--combine", help="Put replicates together: one value for each request.")]
 
 
 def list_studies(
@@ -85,12 +90,13 @@ def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Key of a study, or the beginning of it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show everything stored of one study: request, stages, values, failures, versions, files.
+    """Show everything stored of one study: request, stages, tests of equilibrium, values, failures, versions, files.
 
     Example:  polyomics show 3f2a91
 
     JSON keys: those of 'list', and spec, stages (sequence, name, kind, status, started, ended, detail),
-    measurements (with experiment), failures, provenance, artifacts (kind, path, size_bytes, sha256), home, database.
+    measurements (with experiment), criteria (name, verdict, value, threshold, unit, message; the one named equilibrium
+    sums the others up), failures, provenance, artifacts (kind, path, size_bytes, sha256), home, database.
     """
     from polyomics.cli.render import print_json
 
@@ -116,7 +122,9 @@ def query(
     temperature: Temperature = None,
     flag: WithFlag = None,
     without_flag: WithoutFlag = None,
+    equilibrated: Equilibrated = False,
     unflagged: Unflagged = False,
+    combine: Combine = False,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -127,14 +135,30 @@ def query(
     Examples:  polyomics query 'density > 1.0'    polyomics query --property density --min 1.0 --unflagged
 
     JSON: a list with psmiles, property, value, stderr, unit, n_independent, flags, study_key, polymer_key, formula,
-    temperature_k, pressure_bar, preset, replicate, seed, status, created.
+    temperature_k, pressure_bar, preset, replicate, seed, status, created. With --combine: psmiles, property, value,
+    stderr, unit, n_replicates, spread, between_variance, flags, study_keys, polymer_key, formula, temperature_k,
+    pressure_bar, preset; --min, --max and --limit then count for combined values.
     """
     from polyomics.cli.render import WIDE, make_console, print_json
     from polyomics.database import query as ask
 
     settings = _settings(
-        condition, property_name, minimum, maximum, polymer, preset, status, temperature, flag, without_flag, unflagged
+        condition,
+        property_name,
+        minimum,
+        maximum,
+        polymer,
+        preset,
+        status,
+        temperature,
+        flag,
+        without_flag,
+        equilibrated,
+        unflagged,
     )
+    if combine:
+        _query_combined(settings, limit, as_json=as_json)
+        return
     with _store() as store:
         found = ask(store, known_properties=_known(), limit=limit, **settings) if store else _nothing(settings)
     if store is None:
@@ -150,6 +174,30 @@ def query(
     console.print(f"{len(found)} value{'' if len(found) == 1 else 's'}", style="dim")
 
 
+def _query_combined(settings: dict[str, Any], limit: int | None, *, as_json: bool) -> None:
+    """Replicates put together, then chosen by their combined value."""
+    from polyomics.cli.combined import combined_row_json, print_combined_rows
+    from polyomics.cli.render import make_console, print_json
+    from polyomics.database import query as ask
+    from polyomics.database.replicates import combined_rows
+    from polyomics.database.selection import select_results
+
+    asked = select_results(**settings, limit=limit)
+    everything = {**settings, "minimum": None, "maximum": None}
+    with _store() as store:
+        single = ask(store, known_properties=_known(), **everything) if store else _nothing(everything)
+        found = combined_rows(store, single) if store else []
+    if store is None:
+        _say_nothing_yet()
+    low = float("-inf") if asked.minimum is None else asked.minimum
+    high = float("inf") if asked.maximum is None else asked.maximum
+    chosen = [row for row in found if low <= row.value <= high][:limit]
+    if as_json:
+        print_json([combined_row_json(row) for row in chosen])
+    else:
+        print_combined_rows(make_console(), chosen)
+
+
 def export(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Its ending says the format: .csv, .parquet, .json.")],
     condition: Condition = None,
@@ -162,6 +210,7 @@ def export(
     temperature: Temperature = None,
     flag: WithFlag = None,
     without_flag: WithoutFlag = None,
+    equilibrated: Equilibrated = False,
     unflagged: Unflagged = False,
     as_json: AsJson = False,
 ) -> None:
@@ -179,7 +228,18 @@ def export(
     from polyomics.database.selection import select_results
 
     settings = _settings(
-        condition, property_name, minimum, maximum, polymer, preset, status, temperature, flag, without_flag, unflagged
+        condition,
+        property_name,
+        minimum,
+        maximum,
+        polymer,
+        preset,
+        status,
+        temperature,
+        flag,
+        without_flag,
+        equilibrated,
+        unflagged,
     )
     with open_database() as store:
         n_rows = write(store, path, selection=select_results(**settings), known_properties=_known())
@@ -247,6 +307,7 @@ def _settings(
     temperature: float | None,
     flags: Sequence[str] | None,
     without_flags: Sequence[str] | None,
+    equilibrated: bool,
     unflagged: bool,
 ) -> dict[str, Any]:
     return {
@@ -260,6 +321,7 @@ def _settings(
         "temperature_k": temperature,
         "with_flags": tuple(flags or ()),
         "without_flags": tuple(without_flags or ()),
+        "equilibrated": equilibrated,
         "unflagged": unflagged,
     }
 
@@ -351,6 +413,9 @@ def _print_study(study: StudyRow, where: str) -> None:
     if study.stages:
         console.print(_stage_table(study))
         console.print()
+    if study.criteria:
+        console.print(_criteria_table(study.criteria))
+        console.print()
     if study.measurements:
         print_measurements(console, study.polymer.key, study.measurements)
     print_failures(console, study.failures)
@@ -423,6 +488,19 @@ def _stage_table(study: StudyRow) -> Any:
             number(speed, 3),
             notes,
         )
+    return table
+
+
+def _criteria_table(criteria: Sequence[Criterion]) -> Any:
+    from polyomics.cli.render import make_table, number, verdict_text
+
+    right: dict[str, Any] = {"justify": "right", "no_wrap": True}
+    columns = (("test of equilibrium", {"no_wrap": True}), "verdict", ("value", right), ("limit", right), "unit", "why")
+    table = make_table(*columns)
+    for item in criteria:
+        numbers = [number(value, 3) for value in (item.value, item.threshold)]
+        unit = "" if item.unit == "1" else item.unit
+        table.add_row(item.name, verdict_text(item.verdict), *numbers, unit, item.message)
     return table
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polyomics.cli.batch import Request
     from polyomics.md.engine import Hardware
     from polyomics.md.progress import Report
+    from polyomics.replicates import CombinedMeasurement
     from polyomics.study import StudyResult
 
 HARDWARE, BEHAVIOUR = "Hardware", "How to run"
@@ -163,7 +164,10 @@ def run(
 
     JSON: a list with, for each study: key, psmiles, preset, replicate, line, status (done, existing, failed,
     busy), measurements (name, value, stderr, unit, n_independent, flags, temperature_k, pressure_bar, experiment),
-    failures (stage, kind, message, workdir), run_folder, database, wall_s. With --dry-run: as 'check'.
+    equilibrium (verdict: pass, fail or unknown, and message; null of a study that was not judged),
+    failures (stage, kind, message, workdir), combined (of all replicates of the request: name, value, stderr, unit,
+    n_replicates, spread, between_variance, flags, temperature_k, pressure_bar; empty for one), run_folder, database,
+    wall_s. With --dry-run: as 'check'.
 
     Exit code: 0 if every study has all its values, 1 if one failed, 2 if something asked for cannot be.
     """
@@ -174,8 +178,8 @@ def run(
     if dry_run:
         return _dry_run(asked, as_json=as_json)
     runner = Runner(
-        hardware=_hardware(platform, threads, device, precision),
-        through_prefect=_wants_prefect(prefect),
+        hardware=chosen_hardware(platform, threads, device, precision),
+        through_prefect=wants_prefect(prefect),
         messages=make_console(stderr=True),
         output=None if as_json else make_console(),
     )
@@ -184,23 +188,59 @@ def run(
     with stoppable():
         outcomes = _run_all(asked, runner)
     if runner.output is None:
-        print_json([_outcome_json(outcome) for outcome in outcomes])
+        groups = _by_request(outcomes)
+        print_json([_outcome_json(outcome, groups[_group(outcome.request)]) for outcome in outcomes])
     elif len(outcomes) > 1:
         _print_summary(runner.output, outcomes)
     return 0 if all(outcome.is_complete for outcome in outcomes) else 1
 
 
 def _run_all(asked: list[Request], runner: Runner) -> list[Outcome]:
-    outcomes = []
+    outcomes: list[Outcome] = []
+    last = {_group(request): index for index, request in enumerate(asked)}
     for index, request in enumerate(asked):
-        _announce(request, index, len(asked), runner.hardware.threads)
+        announce(request, index, len(asked), runner.hardware.threads)
         outcomes.append(runner.run(request, alone=len(asked) == 1))
         if runner.output is not None:
             _print_outcome(runner.output, outcomes[-1])
+            if last[_group(request)] == index:
+                _print_combined(runner.output, _by_request(outcomes)[_group(request)])
     return outcomes
 
 
-def _wants_prefect(asked: bool | None) -> bool:
+def _group(request: Request) -> str:
+    from polyomics.replicates import replicate_group
+
+    return replicate_group(request.spec.model_dump(mode="json"), request.spec.key)
+
+
+def _by_request(outcomes: list[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes of the replicates of each request."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(_group(outcome.request), []).append(outcome)
+    return groups
+
+
+def _combined(outcomes: list[Outcome]) -> tuple[CombinedMeasurement, ...]:
+    """What several replicates say together; nothing for one."""
+    from polyomics.replicates import combine_studies
+
+    if len(outcomes) == 1:
+        return ()
+    return combine_studies([outcome.result.measurements for outcome in outcomes if outcome.result])
+
+
+def _print_combined(console: Console, outcomes: list[Outcome]) -> None:
+    from polyomics.chemistry import parse_repeat_unit
+    from polyomics.cli.combined import print_combined
+
+    found = _combined(outcomes)
+    if found:
+        print_combined(console, parse_repeat_unit(outcomes[0].request.spec.polymer.psmiles).key, found)
+
+
+def wants_prefect(asked: bool | None) -> bool:
     """Whether to run through Prefect; if so, its server must answer before anything is written."""
     wanted = bool(os.environ.get(PREFECT_VARIABLE)) if asked is None else asked
     if wanted:
@@ -210,7 +250,7 @@ def _wants_prefect(asked: bool | None) -> bool:
     return wanted
 
 
-def _hardware(platform: str | None, threads: int | None, device: str | None, precision: str) -> Hardware:
+def chosen_hardware(platform: str | None, threads: int | None, device: str | None, precision: str) -> Hardware:
     """The hardware asked for, tried out so that a wrong name is refused before anything is written."""
     from polyomics.md.engine import Hardware, available_platforms, choose_platform
 
@@ -223,7 +263,8 @@ def _hardware(platform: str | None, threads: int | None, device: str | None, pre
     return hardware
 
 
-def _announce(request: Request, index: int, count: int, threads: int | None) -> None:
+def announce(request: Request, index: int, count: int, threads: int | None) -> None:
+    """Say which study starts, how large it is and what it will cost."""
     from polyomics.cli.render import duration
 
     spec = request.spec
@@ -272,7 +313,7 @@ def _dry_run(asked: list[Request], *, as_json: bool) -> int:
 
 def _print_outcome(console: Console, outcome: Outcome) -> None:
     from polyomics.chemistry import parse_repeat_unit
-    from polyomics.cli.render import clock, print_failures, print_measurements
+    from polyomics.cli.render import clock, print_failures, print_measurements, verdict_text
     from polyomics.config import database_url
     from polyomics.database.connection import masked
 
@@ -285,12 +326,14 @@ def _print_outcome(console: Console, outcome: Outcome) -> None:
         console.print(f"done in {clock(outcome.wall_s)}", style="green")
     if result.measurements:
         print_measurements(console, parse_repeat_unit(result.psmiles).key, result.measurements)
+    if result.equilibrium is not None:
+        console.print("equilibrium", verdict_text(result.equilibrium.verdict), f"({result.equilibrium.message})")
     print_failures(console, result.failures)
     console.print(f"run folder  {result.folder}", soft_wrap=True)
     console.print(f"database    {masked(database_url())}  (polyomics show {result.key[:12]})", soft_wrap=True)
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome, replicates: list[Outcome]) -> dict[str, Any]:
     from polyomics import config
     from polyomics.chemistry import parse_repeat_unit
     from polyomics.cli.render import measurement_json
@@ -307,11 +350,18 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "line": outcome.request.line,
         "status": outcome.status,
         "measurements": [measurement_json(polymer_key, item) for item in (result.measurements if result else ())],
+        "equilibrium": _verdict_json(result),
         "failures": failures,
+        "combined": [item.model_dump(mode="json") for item in _combined(replicates)],
         "run_folder": str(config.run_folder(spec.key)),
         "database": masked(config.database_url()),
         "wall_s": round(outcome.wall_s, 3),
     }
+
+
+def _verdict_json(result: StudyResult | None) -> dict[str, str] | None:
+    overall = result.equilibrium if result else None
+    return {"verdict": overall.verdict, "message": overall.message} if overall else None
 
 
 def _failure_json(outcome: Outcome) -> dict[str, Any]:

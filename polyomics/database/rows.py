@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from polyomics.records import Failure, Measurement, Record
+from polyomics.records import Criterion, Failure, Measurement, Record
 
 StudyStatus = Literal["queued", "running", "done", "failed"]
 StageStatus = Literal["queued", "running", "done", "failed", "skipped"]
@@ -113,6 +113,8 @@ class StudyRow(StudySummary):
     """The whole request, as it was given."""
     measurements: tuple[Measurement, ...]
     """Its results, by name."""
+    criteria: tuple[Criterion, ...]
+    """Tests of whether its cell is in equilibrium, the overall one last; none of a study that was not judged."""
     failures: tuple[StoredFailure, ...]
     """What gave no result, oldest first."""
     stages: tuple[StageRecord, ...]

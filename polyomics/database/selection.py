@@ -13,12 +13,14 @@ from sqlalchemy import Connection, Select, Text, cast, select
 from polyomics.database.condition import study_condition
 from polyomics.database.rows import StudyStatus, StudySummary
 from polyomics.database.store import Store, study_query, summary_fields
-from polyomics.database.tables import MeasurementRow, Polymer, Study
+from polyomics.database.tables import CriterionRow, MeasurementRow, Polymer, Study
 from polyomics.errors import InvalidSettings, UnknownName
 from polyomics.records import Record
 
 ROWS_AT_A_TIME = 5000
 """Rows held in memory while a result is read."""
+OVERALL = "equilibrium"
+"""Name of the criterion that sums the others up."""
 
 
 class Selection(Record):
@@ -40,6 +42,8 @@ class Selection(Record):
     """Only of studies with this status."""
     temperature_k: float | None = Field(default=None, gt=0)
     """Only of studies at this temperature [K]."""
+    equilibrated: bool = False
+    """Only of studies whose cell was found to be in equilibrium."""
     unflagged: bool = False
     """Only values without any flag."""
     with_flags: tuple[str, ...] = ()
@@ -205,6 +209,9 @@ def _of_study(
         statement = statement.where(Study.status == selection.status)
     if selection.temperature_k is not None:
         statement = statement.where(Study.temperature_k == selection.temperature_k)
+    if selection.equilibrated:
+        passed = (CriterionRow.name == OVERALL, CriterionRow.verdict == "pass")
+        statement = statement.where(Study.id.in_(select(CriterionRow.study_id).where(*passed)))
     return statement
 
 

@@ -37,7 +37,7 @@ from polyomics.database.rows import (
 )
 from polyomics.database.schema import prepare
 from polyomics.errors import InvalidSettings, StorageUnavailable, StudyNotFound
-from polyomics.records import Failure, Measurement
+from polyomics.records import Criterion, Failure, Measurement
 
 CANDIDATES = 2000
 """How many of the newest studies are looked through for a key like a misspelt one."""
@@ -157,6 +157,7 @@ class Store:
         key: str,
         measurements: Iterable[Measurement] = (),
         *,
+        criteria: Iterable[Criterion] = (),
         failures: Iterable[Failure] = (),
         provenance: Mapping[str, object] | None = None,
         artifacts: Iterable[Artifact] = (),
@@ -166,6 +167,7 @@ class Store:
         Args:
             key: The study.
             measurements: Its results; one of the same name and conditions is replaced.
+            criteria: Tests of equilibrium, the overall one last; they replace all that were stored before.
             failures: Properties that gave no value although the study went through.
             provenance: As in `record_provenance`.
             artifacts: As in `record_artifacts`.
@@ -173,6 +175,7 @@ class Store:
         with self._writing() as connection:
             study = _lock(connection, key)
             _put_measurements(connection, study.id, measurements)
+            _put_criteria(connection, study.id, criteria)
             _put_failures(connection, study.id, failures)
             _put_provenance(connection, study.id, provenance or {})
             _put_artifacts(connection, study.id, artifacts)
@@ -239,6 +242,7 @@ class Store:
                 **summary_fields(row),
                 spec=row.spec,
                 measurements=_measurements(connection, row.id),
+                criteria=_criteria(connection, row.id),
                 failures=_failures(connection, row.id),
                 stages=_stages(connection, row.id),
                 provenance=_provenance(connection, row.id),
@@ -367,6 +371,14 @@ def _put_measurements(connection: Connection, study_id: int, measurements: Itera
     _replace(connection, tables.MeasurementRow, [rows[name] for name in sorted(rows)], unique=unique)
 
 
+def _put_criteria(connection: Connection, study_id: int, criteria: Iterable[Criterion]) -> None:
+    """The tests of one judgement; any of an earlier one that is not among them goes."""
+    rows = {item.name: item.model_dump() | {"study_id": study_id} for item in criteria}
+    table = tables.CriterionRow
+    connection.execute(delete(table).where(table.study_id == study_id, table.name.not_in(list(rows))))
+    _replace(connection, table, list(rows.values()), unique=("study_id", "name"))
+
+
 def _put_failures(connection: Connection, study_id: int, failures: Iterable[Failure]) -> None:
     """A failure must be stored whatever is in its message, so what no database takes is replaced."""
     rows = {}
@@ -487,6 +499,11 @@ def _measurements(connection: Connection, study_id: int) -> tuple[Measurement, .
     rows = _children(connection, table, study_id)
     found = [Measurement(**{name: row[name] for name in Measurement.model_fields}) for row in rows]
     return tuple(sorted(found, key=lambda item: (item.name, item.temperature_k or 0.0, item.pressure_bar or 0.0)))
+
+
+def _criteria(connection: Connection, study_id: int) -> tuple[Criterion, ...]:
+    rows = _children(connection, tables.CriterionRow, study_id, tables.CriterionRow.id)
+    return tuple(Criterion(**row) for row in rows)
 
 
 def _failures(connection: Connection, study_id: int) -> tuple[StoredFailure, ...]:

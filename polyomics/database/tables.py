@@ -29,6 +29,7 @@ RECORD_SCHEMA_VERSION = 1
 
 STUDY_STATUSES = ("queued", "running", "done", "failed")
 STAGE_STATUSES = ("queued", "running", "done", "failed", "skipped")
+VERDICTS = ("pass", "fail", "unknown")
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -212,6 +213,30 @@ class MeasurementRow(Base):
     temperature_k: Mapped[float | None]
     pressure_bar: Mapped[float | None]
     conditions: Mapped[str]
+
+
+class CriterionRow(Base):
+    """One test of whether the cell of a study is in equilibrium; the one named "equilibrium" sums them up."""
+
+    __tablename__ = "criterion"
+    __table_args__ = (
+        UniqueConstraint("study_id", "name"),
+        Index(None, "name", "verdict"),
+        one_of("verdict", VERDICTS),
+        CheckConstraint("name <> ''", name="name_not_empty"),
+        CheckConstraint("unit <> ''", name="unit_not_empty"),
+        CheckConstraint(f"value BETWEEN -{LARGEST_DOUBLE} AND {LARGEST_DOUBLE}", name="value_finite"),
+        CheckConstraint(f"threshold BETWEEN -{LARGEST_DOUBLE} AND {LARGEST_DOUBLE}", name="threshold_finite"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    study_id: Mapped[int] = _study_id()
+    name: Mapped[str]
+    verdict: Mapped[str]
+    value: Mapped[float | None]
+    threshold: Mapped[float | None]
+    unit: Mapped[str]
+    message: Mapped[str]
 
 
 class FailureRow(Base):

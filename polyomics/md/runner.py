@@ -43,6 +43,16 @@ class FinishedStage:
         return float(sum(segment.get("wall_s", 0.0) for segment in self.manifest["segments"]))
 
     @property
+    def n_extensions(self) -> int:
+        """How many times it was prolonged by its own length."""
+        return len(self.manifest["segments"]) // self.stage.n_segments - 1
+
+    @property
+    def simulated_ps(self) -> float:
+        """Simulated time, extensions included [ps]."""
+        return self.stage.simulated_ps * (1 + self.n_extensions)
+
+    @property
     def events(self) -> list[dict[str, Any]]:
         """What went wrong and was recovered from."""
         return list(self.manifest["events"])
@@ -95,8 +105,8 @@ class ProtocolRun:
 
         Args:
             number: Which stage.
-            extensions: How many times to prolong it by its own length; the stages after it start from where
-                it was last left by this run.
+            extensions: How many times to prolong it by its own length, at least. An extension that is on disk stays,
+                and one that was begun is completed: the stages after it always start from its last state.
 
         Raises:
             SimulationUnstable: A segment exploded with the smallest time step as well.
@@ -106,9 +116,7 @@ class ProtocolRun:
             self.run_stage(number - 1)
         stage, path = self.protocol.stages[number - 1], self.stage_folder(number)
         start = self._states[number - 1]
-        run = _StageRun(
-            stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, extensions
-        )
+        run = _StageRun(stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, extensions)
         manifest, self._states[number] = run.to_the_end()
         return FinishedStage(stage, path, manifest)
 
@@ -149,16 +157,21 @@ class _StageRun:
     def to_the_end(self) -> tuple[dict[str, Any], PhaseState]:
         manifest, state = self._resume()
         self.engine.stage_start = self.start
-        self.tracker.begin(self.stage, self.number, len(manifest["segments"]))
-        for index in range(len(manifest["segments"]), self.stage.n_segments * (1 + self.extensions)):
+        n_done = len(manifest["segments"])
+        n_wanted = self.stage.n_segments * (1 + max(self.extensions, self._n_begun(n_done)))
+        self.tracker.begin(self.stage, self.number, n_done, n_wanted)
+        for index in range(n_done, n_wanted):
             if self.should_stop():
                 raise Interrupted(f"stopped before segment {index} of stage {self.stage.name}")
             state = self._run_segment(manifest, state, index)
         if not manifest["done"]:
             manifest["done"] = True
             write_json(self.path / MANIFEST, manifest)
-        self.tracker.end(self.stage)
         return manifest, state
+
+    def _n_begun(self, n_done: int) -> int:
+        """Extensions that segments on disk are of; each was asked for by a run before this one."""
+        return max(0, -(-n_done // self.stage.n_segments) - 1)
 
     def _resume(self) -> tuple[dict[str, Any], PhaseState]:
         """The manifest cut back to its last intact state, and that state."""
@@ -275,18 +288,22 @@ class _Tracker:
     def __init__(self, protocol: Protocol, report: Report) -> None:
         self._protocol = protocol
         self._report = report
-        self._done_ps = 0.0
+        self._planned_ps = {number: stage.simulated_ps for number, stage in enumerate(protocol.stages, start=1)}
         self._stage: Stage | None = None
         self._number = 0
         self._last_report_s = 0.0
         self._mark = (0.0, 0.0)
 
-    def begin(self, stage: Stage, number: int, n_segments_done: int) -> None:
+    def begin(self, stage: Stage, number: int, n_done: int, n_wanted: int) -> None:
         self._stage, self._number = stage, number
+        self._planned_ps[number] = stage.simulated_ps * n_wanted / stage.n_segments
         self._mark = (time.monotonic(), -1.0)
-        if n_segments_done < stage.n_segments:
-            message = f"resumed after segment {n_segments_done}" if n_segments_done else ""
-            self._send(0.0, None, None, message)
+        if n_done >= n_wanted:
+            return
+        extension, inside = divmod(n_done, stage.n_segments)
+        parts = [f"extension {extension}"] if extension else []
+        parts += [f"resumed after segment {n_done}"] if inside else []
+        self._send(stage.simulated_ps * n_done / stage.n_segments, None, None, ", ".join(parts))
 
     def update(self, stage_ps: float, row: dict[str, float]) -> None:
         now = time.monotonic()
@@ -298,14 +315,11 @@ class _Tracker:
         speed = (stage_ps - self._mark[1]) / elapsed * 86.4 if elapsed > 0 else None
         self._send(stage_ps, speed or None, row["density_g_cm3"])
 
-    def end(self, stage: Stage) -> None:
-        self._done_ps += stage.simulated_ps
-
     def _send(self, stage_ps: float, speed: float | None, density: float | None, message: str = "") -> None:
         assert self._stage is not None
         self._last_report_s = time.monotonic()
-        total = self._protocol.duration_ps
-        done = self._done_ps + stage_ps
+        total = sum(self._planned_ps.values())
+        done = sum(ps for number, ps in self._planned_ps.items() if number < self._number) + stage_ps
         left = (total - done) / speed * 86.4 if speed else None
         self._report(
             Progress(

@@ -60,6 +60,9 @@ class Property(abc.ABC):
     """Ensemble of the stage it is measured on, the one of role `sample`."""
     also_needs: ClassVar[tuple[str, ...]] = ()
     """Roles of further stages it reads: "neighbour" (two temperatures beside), "melt", "vibrations"."""
+    sees_images: ClassVar[bool] = False
+    """Whether it looks at periodic images (distances between molecules, holes): then only rotations that map the box
+    onto itself leave it the same."""
 
     def measure(self, simulation: Simulation, context: MeasurementContext) -> list[Result]:
         """Measure the property.

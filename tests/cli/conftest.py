@@ -15,7 +15,7 @@ import polyomics
 from polyomics.cli import main
 from polyomics.cli.options import spec_of
 from polyomics.database import Artifact, Polymer, StageRecord, Store
-from polyomics.records import Failure, Measurement
+from polyomics.records import Criterion, Failure, Measurement
 from polyomics.spec import StudySpec
 
 COMMAND = [sys.executable, "-m", "polyomics.cli"]
@@ -158,6 +158,19 @@ def filled(polyomics_home: Path) -> dict[str, str]:
                 Measurement(name="density", value=1.02, stderr=0.004, unit="g/cm3", n_independent=31, **common),
                 Measurement(name="radius_of_gyration", value=1.1, stderr=0.1, unit="nm", n_independent=3, **common),
             ],
+            criteria=[
+                Criterion(
+                    name="no_voids",
+                    verdict="pass",
+                    value=0.42,
+                    threshold=0.9,
+                    unit="nm",
+                    message="the largest hole is 0.42 nm across",
+                ),
+                Criterion(
+                    name="equilibrium", verdict="pass", value=0.0, threshold=0.0, unit="1", message="1 of 1 passed"
+                ),
+            ],
             provenance={"openmm": "8.6.1"},
             artifacts=[
                 Artifact(kind="spec", path=f"runs/{done.key}/spec.json", size_bytes=10, sha256="0" * 64),
@@ -184,3 +197,47 @@ def _enter(store: Store, spec: StudySpec) -> None:
         pressure_bar=spec.conditions.pressure_bar,
         run_folder=f"runs/{spec.key}",
     )
+
+
+@pytest.fixture
+def finished(polyomics_home: Path) -> Callable[..., StudySpec]:
+    """Puts a finished study into the database: what `run` with the same options finds and does not do again.
+
+    Called as (psmiles, options of the study, values as name -> (value, stderr), flags); a value of None is a failure.
+    """
+
+    def finish(
+        psmiles: str,
+        options: dict[str, Any],
+        values: dict[str, tuple[float, float | None] | None],
+        flags: tuple[str, ...] = ("demo_quality",),
+    ) -> StudySpec:
+        from polyomics.properties import PROPERTIES
+
+        spec = spec_of(psmiles, options)
+        state = {"temperature_k": spec.conditions.temperature_k, "pressure_bar": spec.conditions.pressure_bar}
+        measurements = [
+            Measurement(
+                name=name,
+                value=value[0],
+                stderr=value[1],
+                unit=PROPERTIES[name].unit,
+                n_independent=20,
+                flags=flags,
+                **state,
+            )
+            for name, value in values.items()
+            if value is not None
+        ]
+        failures = [
+            Failure(stage=name, kind="NotEnoughData", message="too short")
+            for name, value in values.items()
+            if value is None
+        ]
+        with Store.open(f"sqlite:///{polyomics_home / 'polyomics.db'}") as store:
+            _enter(store, spec)
+            store.start_study(spec.key)
+            store.finish_study(spec.key, measurements, failures=failures)
+        return spec
+
+    return finish

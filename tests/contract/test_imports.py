@@ -22,6 +22,7 @@ ONLY_IN = {
     "mdtraj": ("polyomics/trajectory.py",),
     "rdkit": ("polyomics/chemistry", "polyomics/forcefield"),
     "typer": ("polyomics/cli",),
+    "matplotlib": ("polyomics/report",),
 }
 """A library, and the folders and files that may import it."""
 
@@ -34,6 +35,7 @@ NEVER = {
     "polyomics/md": {"rdkit", "parmed", "mdtraj", "polyomics.chemistry", "polyomics.forcefield", "polyomics.database"},
     "polyomics/chemistry": {"polyomics.forcefield", "polyomics.md", "polyomics.properties"},
     "polyomics/properties": {"polyomics.md", "polyomics.forcefield", "polyomics.database"},
+    "polyomics/report": {"polyomics.cli", "polyomics.study", "openmm"},
     "polyomics": {"flows"},
 }
 """A part, and what it never imports. That of `analysis` makes its tests arithmetic; that of `md` lets a stage

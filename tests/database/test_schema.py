@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from polyomics.database import Store, downgrade, inspect_schema, schema, upgrade
 from polyomics.database.tables import Base
 from polyomics.errors import DatabaseTooNew, StorageUnavailable
-from polyomics.records import Measurement
+from polyomics.records import Criterion, Measurement
 
 
 def engine_of(url: str) -> Engine:
@@ -113,12 +113,14 @@ def test_other_tables_may_live_beside_ours(url: str) -> None:
     assert inspect_schema(url).status == "current"
 
 
+NEWEST = schema.REVISIONS[-1]
+
 REBUILD = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9001"
+down_revision = "{newest}"
 branch_labels = None
 depends_on = None
 
@@ -142,10 +144,10 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     def install(extra: str = "pass") -> None:
         scripts = tmp_path / "scripts 100%"
         shutil.copytree(schema.SCRIPTS, scripts)
-        rebuild = REBUILD.replace("{extra}", extra)
-        (scripts / "versions" / "v0002_priority.py").write_text(rebuild)
+        rebuild = REBUILD.replace("{extra}", extra).replace("{newest}", NEWEST)
+        (scripts / "versions" / "v9001_priority.py").write_text(rebuild)
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
-        monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9001"))
 
     return install
 
@@ -170,10 +172,31 @@ def test_older_database_is_upgraded_with_its_rows(
         upgrade(url)
     with Store.open(url) as store:
         assert store.study("5eed0001") == before
-    assert inspect_schema(url).revision == "0002"
+    assert inspect_schema(url).revision == "9001"
     assert rows_of("study")[0][-1] == 0
-    downgrade(url, "0001")
+    downgrade(url, NEWEST)
     assert len(rows_of("measurement")) == 1
+
+
+def test_criteria_come_and_go_and_leave_everything_else(
+    url: str, add_study: Callable[..., str], density: Callable[..., Measurement]
+) -> None:
+    """A database from before there were criteria gets the table, and its studies have none."""
+    verdict = Criterion(name="equilibrium", verdict="pass", value=None, threshold=None, unit="1", message="all passed")
+    with Store.open(url) as store:
+        store.finish_study(add_study(store), [density()], criteria=[verdict])
+        judged = store.study("5eed0001")
+    downgrade(url, "0001")
+    assert inspect_schema(url).status == "older"
+    assert "criterion" not in described(url)
+    with pytest.raises(StorageUnavailable, match="polyomics db upgrade"):
+        Store.open(url, read_only=True)
+    upgrade(url)
+    with Store.open(url) as store:
+        found = store.study("5eed0001")
+        assert found == judged.model_copy(update={"criteria": ()})
+        store.finish_study("5eed0001", criteria=[verdict])
+        assert store.study("5eed0001") == judged
 
 
 def test_sqlite_is_copied_before_an_upgrade(
@@ -183,10 +206,10 @@ def test_sqlite_is_copied_before_an_upgrade(
         add_study(store)
         next_version()
         Store.open(f"sqlite:///{tmp_path}/results.db").close()
-    (copy,) = tmp_path.glob("results.db.0001-*.bak")
+    (copy,) = tmp_path.glob(f"results.db.{NEWEST}-*.bak")
     with sqlite3.connect(copy) as connection:
         assert connection.execute("SELECT key FROM study").fetchall() == [("5eed0001",)]
-        assert connection.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchone() == ("0001",)
+        assert connection.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchone() == (NEWEST,)
 
 
 def test_failed_migration_changes_nothing(
@@ -199,7 +222,7 @@ def test_failed_migration_changes_nothing(
     with pytest.raises(IntegrityError):
         upgrade(url)
     assert described(url) == before
-    assert inspect_schema(url).revision == "0001"
+    assert inspect_schema(url).revision == NEWEST
 
 
 def test_drafted_migration_runs_on_both(
@@ -213,7 +236,7 @@ def test_drafted_migration_runs_on_both(
     binary_json = JSON().with_variant(JSONB(), "postgresql")
     trial = Table("trial", Base.metadata, Column("id", Integer, primary_key=True), Column("x", binary_json))
     try:
-        drafted = schema.draft_migration("all tables", "0001", scripts)
+        drafted = schema.draft_migration("all tables", NEWEST, scripts)
         assert "JSONB(astext_type=Text())" in drafted.read_text()
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
         Store.open(url).close()

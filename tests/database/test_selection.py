@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polyomics.database import Polymer, Selection, Store, query, query_studies, select_results
 from polyomics.database.condition import DEEPEST, LONGEST, study_condition
 from polyomics.errors import InvalidSettings, UnknownName
-from polyomics.records import Measurement
+from polyomics.records import Criterion, Measurement
 
 NAMES = ("density", "radius_of_gyration", "tg", "self-diffusion")
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
@@ -153,6 +153,24 @@ def test_filters_together(store: Store, values: Values) -> None:
     assert {study.key for study in demo} == {
         row.study_key for row in query(store, preset="demo", property="tg", minimum=0.5)
     }
+
+
+def test_only_of_cells_in_equilibrium(store: Store, values: Values) -> None:
+    """Judged and passed; one that failed, one that is not known and one that never was judged are left out."""
+    keys = list(values)
+    verdicts = {keys[0]: "pass", keys[1]: "fail", keys[2]: "unknown", keys[3]: "pass"}
+    for key, verdict in verdicts.items():
+        part = {"value": None, "threshold": None, "unit": "1", "message": ""}
+        store.finish_study(
+            key,
+            criteria=[
+                Criterion(name="no_voids", verdict="pass", **part),
+                Criterion(name="equilibrium", verdict=verdict, **part),
+            ],
+        )
+    passed = {keys[0], keys[3]}
+    assert {study.key for study in query_studies(store, equilibrated=True)} == passed
+    assert query(store, equilibrated=True) == [row for row in query(store) if row.study_key in passed]
 
 
 def test_known_names(store: Store, values: Values) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from polyomics.database import Artifact, Polymer, StageRecord, Store, tables
 from polyomics.database.tables import Base
 from polyomics.errors import InvalidSettings, StudyNotFound
-from polyomics.records import Failure, Measurement
+from polyomics.records import Criterion, Failure, Measurement
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 STAGE = StageRecord(
@@ -30,6 +30,11 @@ STAGE = StageRecord(
     detail={"ps": 50.0, "restarts": 0},
 )
 FAILURE = Failure(stage="charges", kind="ChargesNotConverged", message="sqm stopped", workdir="runs/5eed0001/sqm")
+CRITERIA = (
+    Criterion(name="no_voids", verdict="fail", value=1.2, threshold=0.9, unit="nm", message="a hole of 1.2 nm"),
+    Criterion(name="end_to_end", verdict="unknown", value=None, threshold=None, unit="1", message="no melt"),
+    Criterion(name="equilibrium", verdict="fail", value=1, threshold=0, unit="1", message="failed: no_voids"),
+)
 ARTIFACT = Artifact(kind="cell", path="runs/5eed0001/cell.npz", size_bytes=123, sha256="0" * 64)
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 
@@ -50,7 +55,7 @@ def test_life_of_a_study(store: Store, add_study: Callable[..., str], density: C
         density(temperature_k=300, pressure_bar=1.01325),
         density(1.9, name="radius_of_gyration", unit="nm"),
     ]
-    store.finish_study(key, values, artifacts=[ARTIFACT])
+    store.finish_study(key, values, criteria=CRITERIA, artifacts=[ARTIFACT])
     study = store.study(key)
     assert study.status == "done"
     assert study.polymer == Polymer(key="a1b2", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.054)
@@ -59,6 +64,7 @@ def test_life_of_a_study(store: Store, add_study: Callable[..., str], density: C
     assert study.stages == (STAGE,)
     assert study.provenance == {"openmm": "8.6", "platform": '{"name": "CPU", "threads": 2}'}
     assert study.artifacts == (ARTIFACT,)
+    assert study.criteria == CRITERIA
     assert study.failures == ()
     assert study.started is not None
     assert study.ended is not None
@@ -79,7 +85,7 @@ def test_every_step_twice_leaves_the_same_rows(
         lambda: store.record_provenance(key, {"openmm": "8.6"}),
         lambda: store.record_measurements(key, [density(), density(temperature_k=300, pressure_bar=1)]),
         lambda: store.record_artifacts(key, [ARTIFACT]),
-        lambda: store.finish_study(key, [density()]),
+        lambda: store.finish_study(key, [density()], criteria=CRITERIA),
     ]
     for step in steps:
         step()
@@ -117,6 +123,16 @@ def test_a_value_is_replaced_only_at_its_conditions(
         conditions: 2.0 + i for i, conditions in enumerate(CONDITIONS)
     }
     assert all(m.flags == ("x", "x") for m in found)
+
+
+def test_a_new_judgement_replaces_the_one_before(store: Store, add_study: Callable[..., str]) -> None:
+    key, other = add_study(store), add_study(store, "other")
+    for study in (key, other):
+        store.finish_study(study, criteria=CRITERIA)
+    passed = Criterion(name="equilibrium", verdict="pass", value=0, threshold=0, unit="1", message="all passed")
+    store.finish_study(key, criteria=[passed])
+    assert store.study(key).criteria == (passed,)
+    assert store.study(other).criteria == CRITERIA
 
 
 def test_later_value_of_one_call_wins(
@@ -344,6 +360,8 @@ STUDY = {
 VALUE = {"study_id": 1, "name": "density", "value": 1.0, "stderr": 0.1, "unit": "g/cm3", "n_independent": 3.0}
 VALUE |= {"flags": [], "conditions": ""}
 FILE = {"study_id": 1, "kind": "cell", "path": "a", "size_bytes": 1, "sha256": "0" * 64}
+TEST = {"study_id": 1, "name": "no_voids", "verdict": "pass", "value": None, "threshold": 1.0, "unit": "nm"}
+TEST |= {"message": "none"}
 STEP = {"study_id": 1, "sequence": 0, "name": "a", "kind": "npt", "status": "done", "detail": {}}
 POLYMER = {"key": "k2", "psmiles": "*CC*", "formula": "C2H4", "molar_mass_g_mol": 28.0, "created": STARTED}
 
@@ -377,6 +395,12 @@ POLYMER = {"key": "k2", "psmiles": "*CC*", "formula": "C2H4", "molar_mass_g_mol"
         (tables.MeasurementRow, VALUE, {"temperature_k": -1.0, "conditions": "-1.0 K"}),
         (tables.MeasurementRow, VALUE, {"temperature_k": 300.0}),
         (tables.MeasurementRow, VALUE, {"conditions": "300.0 K"}),
+        (tables.CriterionRow, TEST, {"study_id": 99}),
+        (tables.CriterionRow, TEST, {"name": ""}),
+        (tables.CriterionRow, TEST, {"verdict": "maybe"}),
+        (tables.CriterionRow, TEST, {"unit": ""}),
+        (tables.CriterionRow, TEST, {"value": math.inf}),
+        (tables.CriterionRow, TEST, {"threshold": -math.inf}),
         (tables.Stage, STEP, {"status": "cancelled"}),
         (tables.Stage, STEP, {"sequence": -1}),
         (tables.ArtifactRow, FILE, {"size_bytes": -1}),
@@ -408,8 +432,8 @@ def test_children_go_with_their_study(
     key = add_study(store)
     store.record_stage(key, STAGE)
     store.record_failure(key, FAILURE)
-    store.finish_study(key, [density()], provenance={"a": "b"}, artifacts=[ARTIFACT])
-    children = ("measurement", "stage", "failure", "provenance", "artifact")
+    store.finish_study(key, [density()], criteria=CRITERIA[:1], provenance={"a": "b"}, artifacts=[ARTIFACT])
+    children = ("measurement", "stage", "failure", "provenance", "artifact", "criterion")
     assert all(len(rows_of(table)) == 1 for table in children)
     with store._writing() as connection:
         connection.execute(text("DELETE FROM study"))

@@ -1,10 +1,12 @@
 """Freely jointed charged beads as a simulation, and how to measure on it."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import openmm
 from scipy.signal import lfilter
+from scipy.spatial.transform import Rotation
 
 from polyomics.cell.cell import Cell
 from polyomics.properties import PROPERTIES, MeasurementContext
@@ -16,6 +18,8 @@ from polyomics.units import AMU_PER_NM3_IN_G_CM3
 
 N_FRAMES, N_CHAINS, N_BEADS, BOND_NM = 300, 5, 30, 0.3
 BOX_NM = 4.0
+STEP_NM = 0.25
+"""Standard deviation of the step of a chain's centre from frame to frame, along each axis."""
 CONTEXT = MeasurementContext(temperature_k=300.0, pressure_bar=1.0)
 
 
@@ -28,10 +32,43 @@ def fluctuating(n_frames: int, correlation_frames: float, seed: int) -> np.ndarr
 
 
 def beads_nm(n_frames: int = N_FRAMES) -> np.ndarray:
-    """Freely jointed chains, redrawn in every frame, shape=(n_frames, n_atoms, 3)."""
+    """Freely jointed chains, redrawn in every frame about centres that diffuse, shape=(n_frames, n_atoms, 3).
+
+    Each is turned about its centre so that it has beads 0.4 to 0.65 nm from those of other chains rather than nearer:
+    a liquid has neighbours.
+    """
+    return _beads_nm(n_frames).copy()
+
+
+@cache
+def _beads_nm(n_frames: int) -> np.ndarray:
     steps = np.random.default_rng(5).normal(size=(n_frames, N_CHAINS, N_BEADS, 3))
     steps *= BOND_NM / np.linalg.norm(steps, axis=-1, keepdims=True)
-    return steps.cumsum(axis=2).reshape(n_frames, -1, 3)
+    chains = steps.cumsum(axis=2)
+    chains -= chains.mean(axis=2, keepdims=True)
+    centres = np.random.default_rng(6).normal(scale=STEP_NM, size=(n_frames, N_CHAINS, 1, 3)).cumsum(axis=0)
+    return _as_neighbours(chains, centres).reshape(n_frames, -1, 3)
+
+
+def _as_neighbours(chains: np.ndarray, centres: np.ndarray, n_turns: int = 64, n: int = 20) -> np.ndarray:
+    """Chain after chain, the one of some random turns that suits the chains before it best."""
+    axis = np.minimum(np.arange(n), n - np.arange(n)) * BOX_NM / n
+    distance = np.linalg.norm(np.stack(np.meshgrid(axis, axis, axis), axis=-1), axis=-1)
+    liking = np.fft.rfftn(np.select([distance < 0.4, distance < 0.65], [-2.0, 1.0]))
+    turns = Rotation.random(n_turns, rng=np.random.default_rng(7)).as_matrix()
+    frame = np.arange(len(chains))[:, None, None]
+    occupied = np.zeros((len(chains), n, n, n))
+    placed = chains + centres
+    for number in range(chains.shape[1]):
+        if number:
+            field = np.fft.irfftn(np.fft.rfftn(occupied, axes=(1, 2, 3)) * liking, s=(n,) * 3, axes=(1, 2, 3))
+            turned = np.einsum("tij,fbj->ftbi", turns, chains[:, number]) + centres[:, None, number]
+            place = np.floor(turned / BOX_NM * n).astype(int) % n
+            best = field[frame, place[..., 0], place[..., 1], place[..., 2]].sum(axis=-1).argmax(axis=1)
+            placed[:, number] = turned[frame[:, 0, 0], best]
+        place = np.floor(placed[:, number] / BOX_NM * n).astype(int) % n
+        np.add.at(occupied, (frame[:, 0], place[..., 0], place[..., 1], place[..., 2]), 1.0)
+    return placed
 
 
 def bead_system(cell: Cell) -> str:

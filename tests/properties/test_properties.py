@@ -40,8 +40,11 @@ def test_gives_values_with_errors_and_its_state(name: str, simulation) -> None:
     context = MeasurementContext(temperature_k=310.0, pressure_bar=2.0, extra_flags=("demo_quality",))
     for measurement in measure(name, simulation(), context):
         assert np.isfinite(measurement.value)
-        assert measurement.stderr > 0
-        assert measurement.n_independent > 10
+        if "exact" in measurement.flags:
+            assert measurement.stderr is None
+        else:
+            assert measurement.stderr > 0
+            assert measurement.n_independent > 10
         assert measurement.unit == PROPERTIES[name].unit
         assert (measurement.temperature_k, measurement.pressure_bar) == (310.0, 2.0)
         assert "demo_quality" in measurement.flags
@@ -50,6 +53,8 @@ def test_gives_values_with_errors_and_its_state(name: str, simulation) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_turned_and_shifted_cell_is_the_same(name: str, simulation) -> None:
     rotation = Rotation.random(rng=np.random.default_rng(1)).as_matrix()
+    if PROPERTIES[name].sees_images:
+        rotation = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])
     assert_same(measure(name, simulation()), measure(name, simulation(beads_nm() @ rotation.T)))
     assert_same(measure(name, simulation()), measure(name, simulation(beads_nm() + np.array([3.0, -50.0, 7.0]))))
 
@@ -65,6 +70,7 @@ def test_the_order_of_atoms_in_a_molecule_does_not_matter(name: str, simulation)
         cell,
         positions_nm=cell.positions_nm[order],
         masses_amu=cell.masses_amu[order],
+        charges_e=cell.charges_e[order],
         unit_of_atom=cell.unit_of_atom[order],
         bonds=new_number[cell.bonds],
     )
@@ -74,13 +80,18 @@ def test_the_order_of_atoms_in_a_molecule_does_not_matter(name: str, simulation)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n_frames", [1, 2])
 def test_too_short_a_trajectory_is_flagged(name: str, n_frames: int, simulation) -> None:
-    """Two chains, so that the spread between chains does not tell enough either."""
+    """Two chains, so that the spread between chains does not tell enough either. What has no value at all then (a
+    variance, a fit) is a failure."""
     whole = bead_cell()
     keep = slice(0, 2 * N_BEADS)
     names = ("positions_nm", "atomic_numbers", "masses_amu", "charges_e", "molecule_of_atom", "unit_of_atom")
     cell = replace(whole, template_atom=whole.template_atom[keep], **{n: getattr(whole, n)[keep] for n in names})
     cell = replace(cell, bonds=whole.bonds[: 2 * (N_BEADS - 1)])
-    for measurement in measure(name, simulation(beads_nm(n_frames)[:, keep], cell=cell)):
+    try:
+        measurements = measure(name, simulation(beads_nm(n_frames)[:, keep], cell=cell))
+    except NotEnoughData:
+        return
+    for measurement in measurements:
         assert measurement.stderr is None
         assert measurement.flags
 
@@ -120,6 +131,8 @@ def test_numbers_that_are_not_finite_are_a_failure(name: str, simulation) -> Non
                 first += len(spoiled)
                 yield replace(frames, positions_nm=spoiled)
 
+    if all("exact" in measurement.flags for measurement in measure(name, simulation())):
+        return  # follows from the molecules alone
     damaged = Damaged(trajectory.cell, trajectory.stage, trajectory.thermo, trajectory.frame_files)
     with pytest.raises(NotEnoughData, match="not finite"):
         measure(name, replace(whole, sample=damaged))

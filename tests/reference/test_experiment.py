@@ -59,3 +59,29 @@ def test_every_row_names_its_source() -> None:
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == len(experimental_values())
     assert all(len(row["source"]) > 10 for row in rows)
+
+
+@pytest.mark.parametrize("name", ["volume_expansion", "volume_expansion_finite_difference"])
+def test_expansion_is_that_of_the_glass_or_of_the_rubber(name: str) -> None:
+    for psmiles, in_table in (("*CC(*)c1ccccc1", "volume_expansion_glass"), ("*CC(*)(C)C", "volume_expansion_rubber")):
+        found = experimental_value(psmiles, name)
+        assert found is not None
+        assert found.property == in_table
+        assert found == experimental_value(psmiles, in_table)
+    assert experimental_value("*CC(*)c1ccccc1", "volume_expansion_rubber") is None
+
+
+def test_expansion_of_a_rubber_below_its_glass_transition_is_not_that_of_a_rubber() -> None:
+    """PTFE is a rubber in the table but its only expansion is that of the glass: nothing to compare with."""
+    teflon = "*C(F)(F)C(*)(F)F"
+    assert any(item.property == "volume_expansion_glass" for item in experimental_values() if item.psmiles == teflon)
+    assert experimental_value(teflon, "volume_expansion") is None
+
+
+def test_heat_capacity_from_two_temperatures_is_held_against_the_same_value() -> None:
+    one, other = (
+        experimental_value("*CC*", f"specific_heat_capacity_cp{ending}") for ending in ("", "_finite_difference")
+    )
+    assert one is not None
+    assert one == other
+    assert experimental_value("*CC*", "specific_heat_capacity_cp_classical") is None
