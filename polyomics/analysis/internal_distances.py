@@ -24,6 +24,8 @@ MEMORIES = 3.0
 """The fit starts at this many times a, where the exponential rest is 5 %."""
 FITTED_RANGE = 3.0
 """The longest subchain must have this many times the bonds of the shortest fitted: less leaves C∞ undecided."""
+IDEAL_WITHIN = 0.05
+"""Internal distances that leave the line by more than this part of C∞ and three errors are flagged `not_ideal`."""
 _FEWEST_POINTS = 4
 
 
@@ -32,7 +34,8 @@ class CharacteristicRatio:
     """C∞, or C_N where the chain is too short for an extrapolation."""
 
     estimate: Estimate
-    """Its value. Flag `chain_too_short`: it is C_N of the whole chain, a lower bound for a flexible chain."""
+    """Its value. Flags, besides those of a mean: `chain_too_short`: it is C_N of the whole chain. `not_ideal`: the
+    internal distances leave the line, as those of collapsed or stretched chains do."""
     fitted: Index
     """Separations of the fit; empty where there is none."""
     fit: Array
@@ -111,10 +114,22 @@ def characteristic_ratio(internal_nm2: Array, separations: Index, squared_bond_n
         limit, slope = (to_line @ means[first:]).tolist()
         if limit > 0.0 and n[0] >= MEMORIES * abs(slope) / limit:
             estimate = estimate_mean_over_molecules(ratios[:, :, first:] @ to_line[0])
-            return CharacteristicRatio(estimate, separations[first:], limit + slope / n)
+            fit = limit + slope / n
+            if _leaves(ratios[:, :, first:], fit, IDEAL_WITHIN * limit):
+                estimate = replace(estimate, flags=(*estimate.flags, "not_ideal"))
+            return CharacteristicRatio(estimate, separations[first:], fit)
     whole = estimate_mean_over_molecules(ratios[:, :, -1])
     flagged = replace(whole, flags=(*whole.flags, "chain_too_short"))
     return CharacteristicRatio(flagged, separations[:0], np.empty(0))
+
+
+def _leaves(ratios: Array, fit: Array, tolerance: float) -> bool:
+    """Whether means leave the fit somewhere, by more than the tolerance and three times their spread between chains."""
+    of_chains = ratios.mean(axis=0)
+    if len(of_chains) < 2:
+        return False
+    errors = of_chains.std(axis=0, ddof=1) / np.sqrt(len(of_chains))
+    return bool((np.abs(of_chains.mean(axis=0) - fit) > tolerance + 3.0 * errors).any())
 
 
 def _line_against_inverse(n: Array) -> Array:

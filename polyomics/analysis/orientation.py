@@ -103,8 +103,8 @@ def persistence_length(correlation: Array) -> Persistence:
 
     l = ∫ <cos θ> ds is half the Kuhn length of any long chain; for the worm-like chain <cos θ> = exp(-s/l). The
     trapezoidal sum I runs to the first lag where the correlation c is below e⁻²; what is beyond is l c, so that
-    l = I / (1 - c). If the correlation then leaves the exponential (a helix), that is flagged `not_worm_like`. The error
-    is that of the mean over frames and chains of the same expression, linearised.
+    l = I / (1 - c). If the correlation then leaves the exponential (a helix), that is flagged `not_worm_like`. The
+    error is that of the mean over frames and chains of the same expression, linearised.
 
     Args:
         correlation: <cos θ(s)> at lags 0, 1, ..., shape=(n_frames, n_chains, n_lags).

@@ -1,5 +1,6 @@
 """The position of a maximum of a noisy curve, with its error bar."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from polyomics.errors import NotEnoughData
 
 Array = NDArray[np.float64]
 
-SIGNIFICANCE_SIGMA = 8.0
+SIGNIFICANCE_SIGMA = 7.0
 """A maximum counts when it stands out by this many standard errors of the smoothed curve. Pure noise has maxima of five
 and six, the highest of some dozen ups over the deepest of the downs beside it."""
 _N_BLOCKS = 5
@@ -33,11 +34,25 @@ def block_errors(curves: Array) -> Array | None:
     return errors
 
 
-def noise_of_mean(curves: Array, frame_noise: Array) -> Array:
-    """Standard error of the mean of a curve over frames, with the part that does not average out.
+def frozen_share(curves: Array, frame_noise: Array) -> float:
+    """Share of the noise of a curve that is the same in all frames, from 0 to 1.
 
     In a glass every frame shows the same disorder, so its noise is in the mean and does not show between frames. What
-    one frame has by counting alone is known; the share of it that is not seen to fluctuate counts in full.
+    one frame has by counting alone is known; frozen is what of this is not seen to fluctuate (median over points).
+
+    Args:
+        curves: One curve a frame, shape=(n_frames, n_points).
+        frame_noise: Standard deviation of a point of one frame by counting alone, shape=(n_points,).
+    """
+    counted = frame_noise > 0.0
+    if len(curves) < 2 or not counted.any():
+        return 0.0
+    fluctuating = curves[:, counted].var(axis=0, ddof=1)
+    return max(0.0, 1.0 - float(np.median(fluctuating / frame_noise[counted] ** 2)))
+
+
+def noise_of_mean(curves: Array, frame_noise: Array) -> Array:
+    """Standard error of the mean of a curve over frames, with the frozen part, which does not average out.
 
     Args:
         curves: One curve a frame, shape=(n_frames, n_points).
@@ -51,9 +66,7 @@ def noise_of_mean(curves: Array, frame_noise: Array) -> Array:
     fluctuating = curves.var(axis=0, ddof=1)
     between = block_errors(curves)
     of_mean = np.maximum(fluctuating if between is None else len(curves) * between**2, frame_noise**2) / len(curves)
-    counted = frame_noise > 0.0
-    share = float(np.median(fluctuating[counted] / frame_noise[counted] ** 2)) if counted.any() else 1.0
-    errors: Array = np.sqrt(of_mean + max(0.0, 1.0 - share) * frame_noise**2)
+    errors: Array = np.sqrt(of_mean + frozen_share(curves, frame_noise) * frame_noise**2)
     return errors
 
 
@@ -70,15 +83,18 @@ def peak_position(
     """Position of a maximum of the mean of a curve over frames, with its standard error.
 
     The curve is smoothed with a Gaussian, and a maximum is one that stands out from the higher of the two minima
-    beside it (prominence) by eight standard errors. A parabola is fitted by least squares to the points around it, not
+    beside it (prominence) by seven standard errors. A parabola is fitted by least squares to the points around it, not
     smoothed. Its coefficients are linear in the curve, so the position is to first order the mean of a series, one
-    position a frame, x_f = x* - (b_f + 2 c_f x*) / 2c; the error is that of this mean, correlation counted.
+    position a frame, x_f = x* - (b_f + 2 c_f x*) / 2c; the error is that of this mean, correlation counted, and of the
+    frozen part of the noise, which is in all frames alike. Where this is most of the noise, `structure_not_relaxed` is
+    flagged.
 
     Args:
         x: Places, ascending, about equally spaced, shape=(n_points,).
         curves: One curve a frame, shape=(n_frames, n_points).
         frame_noise: Standard deviation of a point of one frame by counting alone, shape=(n_points,).
-        which: The first maximum along x, or the one that stands out most.
+        which: The first maximum along x that stands out from the noise, or the one that stands out most of all; where
+            noise may have made that one, there is none.
         between: Range of x to search in.
         smooth: Standard deviation of the Gaussian, in units of x.
         half_width: Half the range of x of the parabola.
@@ -95,35 +111,49 @@ def peak_position(
     noise = gaussian_filter1d(noise_of_mean(curves, frame_noise), width, mode="nearest")
     noise /= np.sqrt(max(1.0, 2.0 * np.sqrt(np.pi) * width))
     peaks, found = find_peaks(smoothed, prominence=0.0)
-    significant = (x[peaks] >= between[0]) & (x[peaks] <= between[1])
-    significant &= found["prominences"] > SIGNIFICANCE_SIGMA * noise[peaks]
+    prominences = found["prominences"]
+    inside = (x[peaks] >= between[0]) & (x[peaks] <= between[1])
+    significant = inside & (prominences > SIGNIFICANCE_SIGMA * noise[peaks])
+    if which == "highest":
+        significant &= prominences == prominences[inside].max(initial=0.0)
     if not significant.any():
         raise NotEnoughData(
             f"no maximum between {between[0]:g} and {between[1]:g} stands out from the noise of {len(curves)} "
             "frame(s); sample longer or a larger cell"
         )
-    chosen = peaks[significant]
-    start = chosen[0] if which == "first" else chosen[np.argmax(found["prominences"][significant])]
-    return estimate_mean(_positions(x, curves, float(x[start]), half_width))
+    positions, slopes = _positions(x, curves, float(x[peaks[significant][0]]), half_width)
+    estimate = estimate_mean(positions)
+    share = frozen_share(curves, frame_noise)
+    frozen = float(np.sqrt(share) * np.linalg.norm(slopes * frame_noise))
+    return replace(
+        estimate,
+        stderr=None if estimate.stderr is None else float(np.hypot(estimate.stderr, frozen)),
+        flags=(*estimate.flags, "structure_not_relaxed") if share > 0.5 else estimate.flags,
+    )
 
 
-def _positions(x: Array, curves: Array, start: float, half_width: float) -> Array:
-    """A position for every frame whose mean is that of the vertex of the parabola, shape=(n_frames,)."""
+def _positions(x: Array, curves: Array, start: float, half_width: float) -> tuple[Array, Array]:
+    """A position for every frame whose mean is that of the vertex of the parabola, shape=(n_frames,).
+
+    And how the vertex changes with every point of the curve, shape=(n_points,).
+    """
     centre = start
     for _ in range(10):
         near = np.abs(x - centre) <= half_width
         offsets = (x - centre)[near]
         if len(offsets) < 4:
             break
-        coefficients = np.linalg.lstsq(np.vander(offsets, 3, increasing=True), curves[:, near].T, rcond=None)[0]
+        fit = np.linalg.pinv(np.vander(offsets, 3, increasing=True))
+        coefficients = fit @ curves[:, near].T
         slope, curvature = coefficients[1].mean(), coefficients[2].mean()
         if curvature >= 0.0 or abs(slope) > 2.0 * half_width * abs(curvature):
             break
         vertex = -slope / (2.0 * curvature)
         if abs(vertex) < 0.05 * half_width:
-            influence = coefficients[1] - slope + 2.0 * vertex * (coefficients[2] - curvature)
-            positions: Array = centre + vertex - influence / (2.0 * curvature)
-            return positions
+            to_vertex = -(fit[1] + 2.0 * vertex * fit[2]) / (2.0 * curvature)
+            slopes = np.zeros(len(x))
+            slopes[near] = to_vertex
+            return centre + vertex + (curves - curves.mean(axis=0)) @ slopes, slopes
         centre += 0.7 * vertex
         if abs(centre - start) > half_width:
             break

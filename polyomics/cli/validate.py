@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WITHOUT_RUNNING = ("preset", "temperature_k", "pressure_bar", "properties")
 """Options that choose among finished studies."""
+_SHORT = {"rubber/liquid": "rubber", "polyomics, where RadonPy has a value": "polyomics, same"}
+"""What tables on the screen say for it."""
 _RIGHT: dict[str, Any] = {"justify": "right", "no_wrap": True}
 
 
@@ -404,25 +406,24 @@ def _show(
 def _print_property(console: Console, name: str, rows: Sequence[Comparison]) -> None:
     from polyomics.cli.render import WIDE, make_table, number, with_error
 
-    unit = "" if rows[0].unit == "1" else f" [{rows[0].unit}]"
     is_wide = console.width >= WIDE
     table = make_table(
         ("polymer", {"no_wrap": True}),
-        "state",
+        ("state", {"no_wrap": True}),
         ("predicted ± std. error", _RIGHT),
         ("experiment", _RIGHT),
         ("dev. %", _RIGHT),
         ("RadonPy", _RIGHT),
         ("dev. %", _RIGHT),
         *(["flags"] if is_wide else []),
-        title=f"{name}{unit}",
+        title=_heading(name, rows[0].unit),
     )
     for row in rows:
         if row.predicted is None:
             continue
         table.add_row(
             row.abbreviation + (f" ({row.n_replicates})" if row.n_replicates > 1 else ""),
-            row.state,
+            _SHORT.get(row.state, row.state),
             with_error(row.predicted, row.stderr),
             number(row.experiment),
             _percent(row.deviation_percent),
@@ -436,41 +437,39 @@ def _print_property(console: Console, name: str, rows: Sequence[Comparison]) -> 
 
 def _print_summary(console: Console, summary: Sequence[SummaryRow]) -> None:
     from polyomics.cli.render import make_table
+    from polyomics.validation.summary import OURS_BESIDE_RADONPY
 
     if not summary:
         console.print("nothing was compared", style="yellow")
         return
-    table = make_table(
-        ("property", {"no_wrap": True}),
-        "polymers",
-        "method",
-        ("N", _RIGHT),
-        ("R² 1:1", _RIGHT),
-        ("r²", _RIGHT),
-        ("bias", _RIGHT),
-        ("MAE", _RIGHT),
-        ("unit", {"no_wrap": True}),
-        ("MAPE", _RIGHT),
-        title="agreement with experiment",
-    )
-    before = ""
-    for row in summary:
-        if row.property != before and before:
-            table.add_section()
-        table.add_row(
-            row.property if row.property != before else "",
-            row.states,
-            row.method,
-            str(row.n),
-            _digits(row.r_squared),
-            _digits(row.pearson_r_squared),
-            f"{row.bias:+.3g}",
-            f"{row.mean_absolute_error:.3g}",
-            "" if row.unit == "1" else row.unit,
-            "–" if row.mean_absolute_percentage_error is None else f"{row.mean_absolute_percentage_error:.1f} %",
+    for name in dict.fromkeys(row.property for row in summary):
+        rows = [row for row in summary if row.property == name]
+        table = make_table(
+            ("polymers", {"no_wrap": True}),
+            ("method", {"no_wrap": True}),
+            ("N", _RIGHT),
+            ("R² 1:1", _RIGHT),
+            ("r²", _RIGHT),
+            ("bias", _RIGHT),
+            ("MAE", _RIGHT),
+            ("MAPE", _RIGHT),
+            title=f"agreement with experiment: {_heading(name, rows[0].unit)}",
         )
-        before = row.property
-    console.print(table)
+        for row in rows:
+            table.add_row(
+                _SHORT.get(row.states, row.states),
+                _SHORT.get(row.method, row.method),
+                str(row.n),
+                _digits(row.r_squared),
+                _digits(row.pearson_r_squared),
+                f"{row.bias:+.3g}",
+                f"{row.mean_absolute_error:.3g}",
+                "–" if row.mean_absolute_percentage_error is None else f"{row.mean_absolute_percentage_error:.1f} %",
+            )
+        console.print(table)
+        console.print()
+    if any(row.method == OURS_BESIDE_RADONPY for row in summary):
+        console.print(f"{_SHORT[OURS_BESIDE_RADONPY]}: {OURS_BESIDE_RADONPY}", style="dim")
 
 
 def _print_missing(console: Console, comparisons: Sequence[Comparison]) -> None:
@@ -482,6 +481,10 @@ def _print_missing(console: Console, comparisons: Sequence[Comparison]) -> None:
     for (status, abbreviation, reason), names in missing.items():
         style = "bold red" if status == "failed" else "yellow"
         console.print(f"{status}: {abbreviation} ({', '.join(names)}): {reason}", style=style)
+
+
+def _heading(name: str, unit: str) -> str:
+    return name if unit == "1" else f"{name} [{unit}]"
 
 
 def _percent(value: float | None) -> str:

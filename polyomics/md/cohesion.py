@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-FORCE_ERROR = 1e-5
-"""Relative error of the electrostatic forces here. The isolated molecules are summed without any, and the difference
-of two large sums would keep all of the larger error that is good enough for dynamics."""
 PLATFORM = "CPU"
 """Cells of any size take well below a second a frame on it; it is always there."""
 
@@ -51,7 +48,8 @@ def cohesion(cell: Cell, nonbonded: Nonbonded, frames: Iterable[Frames]) -> Cohe
 
     Args:
         cell: The cell; its molecules have the same topology.
-        nonbonded: Cut-off and treatment of dispersion, as in the stage the frames are of.
+        nonbonded: Cut-offs and electrostatics, as in the stage the frames are of. PME at the force error that is good
+            enough for dynamics is so here: for polystyrene it leaves 0.001 of 10 MPa.
         frames: Unwrapped positions of whole molecules, and boxes. Those that are not finite give NaN.
     """
     system = openmm.XmlSerializer.deserialize(cell.system_xml)
@@ -59,7 +57,6 @@ def cohesion(cell: Cell, nonbonded: Nonbonded, frames: Iterable[Frames]) -> Cohe
     molecules = _molecules(cell)
     periodic, isolated = copy.deepcopy(force), _force_of(molecules[0], force)
     set_pme(periodic, nonbonded, PLATFORM)
-    periodic.setEwaldErrorTolerance(min(FORCE_ERROR, nonbonded.pme_force_error))
     isolated.setNonbondedMethod(openmm.NonbondedForce.NoCutoff)
     whole, alone = _Energies(periodic, cell.box_nm), _Energies(isolated, cell.box_nm)
     rows, volumes = [], []

@@ -17,7 +17,8 @@ class CharacteristicRatio(Property):
     R²(n) is averaged over all pairs of main-chain atoms n bonds apart, l² over the bonds of the main chain; rings
     in it are crossed along their shorter side. C∞ is the limit of the line C∞ (1 - a/n) through the part of the curve
     beyond 3 a and 3 bonds, which has to span a factor of three in n. Chains too short for that give C_N of the whole
-    chain, with the flag `chain_too_short`. The curve is `msid`, its last point that of the whole chain.
+    chain, with the flag `chain_too_short`; a curve that leaves the line (collapsed chains) is flagged `not_ideal`.
+    The curve is `msid`, its last point that of the whole chain.
 
     Melts have in truth a correction in 1/√n on top, a few per cent of C∞ (Wittmer et al. 2004,
     DOI 10.1103/PhysRevLett.93.147801), which chains of this length do not resolve. Ref.: Auhl et al. 2003,

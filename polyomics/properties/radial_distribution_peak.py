@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 BIN_NM = 0.01
 """Width of the bins of g(r) [nm]."""
+FARTHEST_NM = 0.9
+"""Where the first neighbours end [nm]."""
 _SMOOTH_NM = 0.02
 _HALF_WIDTH_NM = 0.06
 
@@ -26,8 +28,9 @@ class RadialDistributionPeak(Property):
 
     g(r) counts pairs in different molecules, in at most 50 frames, over those that the same molecules would have as an
     ideal gas; it goes to 1 from below, since other chains are kept out of the room that the own chain takes. The
-    maximum is that of a parabola through the points within 0.06 nm, and its error that of the mean over frames. A g(r)
-    without a maximum that stands out from its noise gives none. The curve reaches half the smallest edge of the box.
+    maximum is that of a parabola through the points within 0.06 nm, and its error that of the mean over frames. Bulky
+    side groups and few long chains make of it a shoulder; a g(r) without a maximum below 0.9 nm that stands out from its
+    noise gives no value. The curve reaches half the smallest edge of the box.
     """
 
     name = "radial_distribution_peak"
@@ -55,7 +58,7 @@ class RadialDistributionPeak(Property):
             curves,
             np.sqrt(curves.mean(axis=0) / expected),
             which="first",
-            between=(0.0, float(distances_nm[-1])),
+            between=(0.0, FARTHEST_NM),
             smooth=_SMOOTH_NM,
             half_width=_HALF_WIDTH_NM,
         )

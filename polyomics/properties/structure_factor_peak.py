@@ -19,10 +19,10 @@ LARGEST_Q_PER_NM = 40.0
 """Longest scattering vector [1/nm], a scattering angle of 59° with copper radiation."""
 SHELL_PER_NM = 0.4
 """Thickness of the shells [1/nm]."""
-SEARCH_PER_NM = (3.0, 32.0)
-"""Where the halo is looked for [1/nm]: distances of 2 to 0.2 nm."""
+SEARCH_PER_NM = (3.0, 27.0)
+"""Where the halo is looked for [1/nm]; above are the distances within a chain."""
 _VECTORS_PER_SHELL = 100
-_SMOOTH_PER_NM = 0.6
+_SMOOTH_PER_NM = 1.0
 _HALF_WIDTH_PER_NM = 2.0
 
 
@@ -32,7 +32,7 @@ class StructureFactorPeak(Property):
 
     S(q) = |Σ f_j(q) exp(i q·r_j)|² / Σ f_j(q)², all atoms with the form factors of free atoms and bonded hydrogen, at
     scattering vectors that the box allows, averaged over shells of 0.4 1/nm and at most 50 frames; atoms without
-    correlation give 1. The main maximum is the one that stands out most between 3 and 32 1/nm; its position is that
+    correlation give 1. The main maximum is the one that stands out most between 3 and 27 1/nm; its position is that
     of a parabola through the points within 2 1/nm, its error that of the mean over frames. The intensity itself falls
     with q as f² does, which moves its maximum to slightly smaller q. Curves: S(q), and the coherent intensity an atom
     in electrons², without Compton scattering.

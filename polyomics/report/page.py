@@ -62,6 +62,8 @@ def report_html(study: StudyRow, home: Path) -> str:
         ),
         element("footer", f"Written by polyomics {__version__}. This file needs no network and loads nothing."),
     )
+    if 'id="scene"' in body:
+        body = joined(body, _licence())
     return _document(f"{study.polymer.psmiles} – polyomics report", body)
 
 
@@ -88,6 +90,12 @@ def _document(title: str, body: Markup) -> str:
 @cache
 def _text(name: str) -> str:
     return files("polyomics.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _licence() -> Markup:
+    """The notice that goes with the code of the 3D viewer."""
+    title = element("summary", "3D view: 3Dmol.js 2.5.5, © University of Pittsburgh and contributors, BSD-3-Clause")
+    return element("details", title, element("pre", _text("vendor/3Dmol-LICENSE.txt")), class_="note")
 
 
 def _part(run: RecordedRun, what: str, make: Callable[[], Markup | None]) -> Markup | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
+_ROUNDING_PS = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +218,7 @@ class RecordedRun:
             times.append(frames.time_ps)
             by_chain = squared_radius_of_gyration_nm2(frames.positions_nm, cell.masses_amu, cell.molecule_of_atom)
             squared.append(by_chain.mean(axis=1))
-            used = frames.positions_nm[frames.time_ps >= since_ps]
+            used = frames.positions_nm[frames.time_ps > since_ps - _ROUNDING_PS]
             if len(used) and len(n_bonds):
                 internal += mean_squared_internal_distances(used, backbone, n_bonds).sum(axis=0)
                 n_used += len(used)

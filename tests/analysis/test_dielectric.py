@@ -33,7 +33,7 @@ def slow(n_frames: int, correlation_frames: float, rng: np.random.Generator) -> 
 
 def test_free_dipoles() -> None:
     rng = np.random.default_rng(1)
-    runs = [dielectric_constant(free_dipoles(120, rng), VOLUME_NM3, TEMPERATURE_K) for _ in range(120)]
+    runs = [dielectric_constant(free_dipoles(100, rng), VOLUME_NM3, TEMPERATURE_K) for _ in range(100)]
     values = np.array([run.mean for run in runs])
     assert EXPECTED > 2
     assert values.mean() == pytest.approx(EXPECTED, abs=4 * values.std() / np.sqrt(len(runs)))
@@ -44,7 +44,7 @@ def test_free_dipoles() -> None:
 def test_a_finite_run_of_slow_dipoles_is_not_biased() -> None:
     """Twenty independent samples; the plain variance would be 5 % short."""
     rng = np.random.default_rng(2)
-    runs = [dielectric_constant(slow(600, 15, rng), VOLUME_NM3, TEMPERATURE_K) for _ in range(150)]
+    runs = [dielectric_constant(slow(600, 15, rng), VOLUME_NM3, TEMPERATURE_K) for _ in range(100)]
     values = np.array([run.mean for run in runs]) - 1
     assert values.mean() == pytest.approx(EXPECTED - 1, abs=4 * values.std() / np.sqrt(len(runs)) + 0.03)
     assert np.mean([run.stderr for run in runs]) == pytest.approx(values.std(), rel=0.3)

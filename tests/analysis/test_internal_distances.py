@@ -78,7 +78,18 @@ def test_a_chain_shorter_than_its_memory_is_flagged_and_not_extrapolated() -> No
     assert len(ratio.fitted) == len(ratio.fit) == 0
 
 
-@pytest.mark.slow
+def test_chains_that_collapsed_are_flagged() -> None:
+    """A chain folded into a cube is ideal up to its edge and no further."""
+    chains = freely_rotating(np.random.default_rng(9), 20, 20, 300, 0.4)
+    edge_nm = 1.5
+    folded = np.abs((chains + 0.3) % (2 * edge_nm) - edge_nm)
+    squared, n = internal(folded)
+    flags = characteristic_ratio(squared, n, squared[:, :, 0].mean()).estimate.flags
+    assert "not_ideal" in flags
+    squared, n = internal(chains)
+    assert "not_ideal" not in characteristic_ratio(squared, n, BOND_NM**2).estimate.flags
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_error_bars_cover(frozen: bool) -> None:
     """Intervals of two standard errors hold the truth in 95 % of many runs, relaxed and frozen; at least 87 % here."""

@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 
 
+def files(home: Path) -> list[Path]:
+    """What is there, less the working files of SQLite."""
+    return sorted(path for path in home.rglob("*") if not path.name.startswith("polyomics.db-"))
+
+
 @pytest.mark.parametrize("command", ["report", "plot"])
 def test_pictures_go_where_they_are_asked_for(
     cli: Callable[..., Any], tiny_study: tuple[str, Path], tmp_path: Path, command: str
@@ -56,11 +61,11 @@ def test_a_report_goes_into_the_run_folder_unless_told_otherwise(
 def test_what_cannot_be_drawn_is_one_sentence_and_no_file(
     cli: Callable[..., Any], filled: dict[str, str], polyomics_home: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    before = sorted(polyomics_home.rglob("*"))
+    before = files(polyomics_home)
     answer = cli(*(word.format(**filled) for word in arguments))
     assert (answer.code, answer.stdout, len(answer.errors)) == (2, "", 1)
     assert words in answer.errors[0]
-    assert sorted(polyomics_home.rglob("*")) == before
+    assert files(polyomics_home) == before
     assert list(Path.cwd().iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import openmm
@@ -35,9 +36,9 @@ def beads_nm(n_frames: int = N_FRAMES) -> np.ndarray:
     """Freely jointed chains, redrawn in every frame about centres that diffuse, shape=(n_frames, n_atoms, 3).
 
     Each is turned about its centre so that it has beads 0.4 to 0.65 nm from those of other chains rather than nearer:
-    a liquid has neighbours.
+    a liquid has neighbours. Positions are whole picometres, which XTC files keep exactly.
     """
-    return _beads_nm(n_frames).copy()
+    return np.round(_beads_nm(n_frames), 3)
 
 
 @cache
@@ -72,15 +73,21 @@ def _as_neighbours(chains: np.ndarray, centres: np.ndarray, n_turns: int = 64, n
 
 
 def bead_system(cell: Cell) -> str:
-    """Charged soft-ish beads on springs, serialised; force groups as in real cells."""
+    """Charged beads on springs that attract each other, serialised; force groups as in real cells.
+
+    Beads of one chain do not see each other, since they are redrawn anywhere, also upon each other; those of
+    different chains have cores of 5 pm, which do not overlap.
+    """
     system = openmm.System()
     bonds, nonbonded = openmm.HarmonicBondForce(), openmm.NonbondedForce()
     for mass, charge in zip(cell.masses_amu, cell.charges_e, strict=True):
         system.addParticle(float(mass))
-        nonbonded.addParticle(float(charge), 0.05, 0.4)
+        nonbonded.addParticle(float(charge), 0.005, 2e8)
     for one, other in cell.bonds:
         bonds.addBond(int(one), int(other), BOND_NM, 1e4)
-    nonbonded.createExceptionsFromBonds([(int(a), int(b)) for a, b in cell.bonds], 1 / 1.2, 0.5)
+    for molecule in range(cell.n_molecules):
+        for one, other in combinations(np.flatnonzero(cell.molecule_of_atom == molecule).tolist(), 2):
+            nonbonded.addException(one, other, 0.0, 1.0, 0.0)
     nonbonded.setNonbondedMethod(openmm.NonbondedForce.PME)
     nonbonded.setCutoffDistance(0.9)
     for group, force in ((1, bonds), (0, nonbonded)):

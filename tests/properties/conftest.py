@@ -3,11 +3,12 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from beads import BOX_NM, N_FRAMES, bead_cell, bead_spectrum, beads_nm, thermo
+from beads import BOX_NM, N_FRAMES, bead_cell, bead_spectrum, bead_system, beads_nm, thermo
 from mdtraj.formats import XTCTrajectoryFile
 
 from polyomics.cell.cell import Cell
@@ -34,6 +35,7 @@ def stage(tmp_path: Path) -> Callable[..., Trajectory]:
         positions = beads_nm(n_frames) if positions_nm is None else positions_nm
         n_frames = len(positions)
         cell = cell or bead_cell()
+        cell = replace(cell, system_xml=bead_system(cell))
         folder = tmp_path / f"stage{len(list(tmp_path.iterdir()))}"
         cell.save(folder / "cell")
         table = thermo(cell, n_frames, temperature_k, seed)
@@ -47,6 +49,7 @@ def stage(tmp_path: Path) -> Callable[..., Trajectory]:
         files = {name: sha256(folder / name) for name in ("thermo.0000.csv", "frames.0000.xtc")}
         record = {"kind": kind, "name": role, "role": role, "temperature_k": temperature_k, "pressure_bar": 1.0}
         manifest = {"stage": record, "done": True, "segments": [{"files": files}]}
+        manifest["nonbonded"] = {"cutoff_nm": 0.9, "pme_force_error": 5e-4, "lj_pme": False}
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return Trajectory.open(folder / "cell", folder)
 
