@@ -3,10 +3,11 @@
     python benchmarks/density_scan.py RUN_FOLDER --only PMMA --variant base --variant slow [--threads 1]
     python benchmarks/density_scan.py RUN_FOLDER --table
 
-Variants of glasses, of a protocol like the demo's: base (3 chains of 310 atoms, 650 K, 200 ps of cooling), hotter (900 K), slow (1,000 ps), long (one
-chain of 930 atoms), short (6 chains of 155), ljpme, gasteiger, syndio (P_m 0.2), ambient (no pressure while
-cooling). `melt500` samples the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a repeat
-unit relax at once: what they miss is the force field's own error.
+Variants of glasses, of a protocol like the demo's: base (3 chains of 310 atoms, 650 K, 200 ps of cooling), hotter
+(900 K), slow (1,000 ps), long (one chain of 930 atoms), short (6 chains of 155), ljpme, cutoff (1.05 nm), gasteiger,
+syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first
+generation). `melt500`, `melt500long` and `melt500gaff` sample the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a repeat unit relax at once: what
+they miss is the force field's own error.
 """
 
 import argparse
@@ -110,6 +111,7 @@ VARIANTS = {
     "cutoff": ({"nonbonded": Nonbonded(cutoff_nm=1.05)}, {}),
     "gasteiger": ({}, {"charges": "gasteiger"}),
     "syndio": ({}, {"meso_probability": 0.2}),
+    "gaff": ({}, {"family": "gaff"}),
 }
 
 
@@ -119,17 +121,15 @@ def run(folder: Path, label: str, variant: str, threads: int, seed: int) -> dict
         protocol = liquid() if units == 1 else cooled(end_k=298.15)
         spec = make_spec(psmiles, protocol=protocol, n_units=units, head_end="*[H]", tail_end="*[H]", total_atoms=900,
                          temperature_k=298.15, start_density_g_cm3=0.25, seed=seed)  # fmt: skip
-    elif variant in ("melt500", "melt500long"):
+    elif variant.startswith("melt500"):
         psmiles, _, experiment = POLYMERS[label]
-        more = VARIANTS["long"][1] if variant.endswith("long") else {}
+        more = VARIANTS[variant.removeprefix("melt500") or "base"][1]
         spec = make_spec(psmiles, protocol=melt(500.0), temperature_k=500.0, seed=seed, **more)
     else:
         psmiles, experiment, _ = POLYMERS[label]
         protocol, options = VARIANTS[variant]
         spec = make_spec(psmiles, protocol=cooled(**protocol), seed=seed, **options)
-    result = run_study(
-        spec, home=folder, database_url=f"sqlite:///{folder}/scan.db", hardware=Hardware("CPU", threads)
-    )
+    result = run_study(spec, home=folder, database_url=f"sqlite:///{folder}/scan.db", hardware=Hardware("CPU", threads))
     row = {"polymer": label, "variant": variant, "seed": seed, "experiment": experiment, "key": spec.key}
     if result.status == "failed":
         return row | {"error": result.failures[0].message}

@@ -47,7 +47,7 @@ class Measurement(Record):
 
 
 class Curve(Record):
-    """A property that is a function (a pair distribution, a spectrum), or the fit behind a value: for plots and files."""
+    """A property that is a function (a pair distribution, a spectrum), or the fit behind a value."""
 
     name: str
     """What it is, unique in its study ("radial_distribution", "msid")."""

@@ -49,7 +49,7 @@ def density_of_states(
     wave_numbers = np.fft.rfftfreq(n_samples, interval_ps) / LIGHT_SPEED_CM_PER_PS
     density = power * n_modes / (power.sum() * wave_numbers[1])
     temperature_k = twice_kinetic / n_modes / (BOLTZMANN_J_K / AMU_NM2_PS2_IN_J)
-    return wave_numbers, density, temperature_k
+    return np.asarray(wave_numbers, dtype=np.float64), np.asarray(density, dtype=np.float64), temperature_k
 
 
 def quantum_weight(wave_numbers_cm: ArrayLike, temperature_k: float) -> Array:

@@ -24,9 +24,11 @@ def glass_transition_guess_k(unit: RepeatUnit) -> float:
 
 
 def features(unit: RepeatUnit) -> tuple[float, ...]:
-    """What the guess rests on, per heavy atom: 1; flexible main-chain links; part of the main chain in rings (per
-    main-chain atom); ring atoms; hydrogen-bond donors; polar surface (per 20 Å²) and chlorine; main-chain atoms with
-    four heavy neighbours; C=C bonds.
+    """What the guess rests on, per heavy atom.
+
+    In order: 1; flexible main-chain links; part of the main chain in rings (per main-chain atom); ring atoms;
+    hydrogen-bond donors; polar surface (per 20 Å²) and chlorine; main-chain atoms with four heavy neighbours; C=C
+    bonds.
     """
     mol = Chem.RemoveHs(unit.mol)
     atoms = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0]

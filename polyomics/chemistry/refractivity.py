@@ -1,7 +1,7 @@
 """The molar refraction of a molecule, from its constitution alone."""
 
 from rdkit import Chem
-from rdkit.Chem import Crippen
+from rdkit.Chem import rdMolDescriptors
 
 
 def molar_refractivity_cm3_mol(mol: Chem.Mol) -> float:
@@ -15,4 +15,4 @@ def molar_refractivity_cm3_mol(mol: Chem.Mol) -> float:
     """
     without = Chem.RemoveHs(mol)
     Chem.SanitizeMol(without)
-    return float(Crippen.MolMR(without))
+    return float(rdMolDescriptors.CalcCrippenDescriptors(without)[1])

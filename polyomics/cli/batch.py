@@ -26,6 +26,8 @@ class Request:
     spec: StudySpec
     line: int | None = None
     """Line of the file; none from the command line."""
+    named_properties: tuple[str, ...] = ()
+    """Properties that were asked for by name; without any, all that the protocol can give are tried."""
 
     @property
     def label(self) -> str:
@@ -106,7 +108,8 @@ def _summary(wrong: list[str], skip_invalid: bool) -> str:
 def _replicates(psmiles: str, options: Mapping[str, Any], count: int, line: int | None) -> Iterator[Request]:
     first = options.get("replicate", 0)
     for number in range(first, first + count):
-        yield Request(spec_of(psmiles, {**options, "replicate": number}), line)
+        named = tuple(options.get("properties") or ())
+        yield Request(spec_of(psmiles, {**options, "replicate": number}), line, named)
 
 
 def _without_repetitions(found: list[Request], notice: Callable[[str], None]) -> list[Request]:

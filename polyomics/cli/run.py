@@ -49,8 +49,10 @@ class Outcome:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every property asked for has a value."""
-        return self.result is not None and self.status != "failed" and not self.result.failures
+        """Whether it went through, and every property that was asked for by name has a value."""
+        if self.result is None or self.status == "failed":
+            return False
+        return not {failure.stage for failure in self.result.failures} & set(self.request.named_properties)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,8 @@ def run(
     n_replicates, spread, between_variance, flags, temperature_k, pressure_bar; empty for one), run_folder, database,
     wall_s. With --dry-run: as 'check'.
 
-    Exit code: 0 if every study has all its values, 1 if one failed, 2 if something asked for cannot be.
+    Exit code: 0 if every study went through and has every value asked for with --property, 1 if not, 2 if
+    something asked for cannot be.
     """
     from polyomics.cli.batch import requests
     from polyomics.cli.render import make_console, print_json

@@ -163,9 +163,7 @@ def _estimates_of(text: str, parmchk_set: str) -> tuple[tuple[Estimate, ...], An
         return parse_estimates(frcmod), AmberParameterSet(str(folder / "out.frcmod"))
 
 
-def estimate_missing(
-    mol: Chem.Mol, types: Sequence[str], parmchk_set: str = "2"
-) -> tuple[tuple[Estimate, ...], Any]:
+def estimate_missing(mol: Chem.Mol, types: Sequence[str], parmchk_set: str = "2") -> tuple[tuple[Estimate, ...], Any]:
     """What `parmchk2` adds for a kekulised molecule: estimates with penalties, and the table.
 
     Args:

@@ -84,9 +84,7 @@ class Dynamics(Stage):
         return max(1, math.ceil(self._n_blocks / self._blocks_per_segment))
 
     @abc.abstractmethod
-    def controls_at(
-        self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0
-    ) -> Controls:
+    def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
         """Temperature, pressure and box at `fraction` (0 to 1) of the stage, or of one of its extensions.
 
         Args:

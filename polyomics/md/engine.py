@@ -197,8 +197,8 @@ class Running:
 
     def velocities_nm_ps(self) -> NDArray[np.float64]:
         """Velocities [nm/ps], shape=(n_atoms, 3)."""
-        state = self.context.getState(velocities=True)
-        return state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
+        velocities = self.context.getState(velocities=True).getVelocities(asNumpy=True)
+        return np.asarray(velocities.value_in_unit(unit.nanometer / unit.picosecond))
 
     def state(self) -> PhaseState:
         """The phase-space point."""

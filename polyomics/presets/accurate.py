@@ -4,7 +4,7 @@ from polyomics.presets import PRESETS, Preset
 
 ACCURATE = Preset(
     name="accurate",
-    summary="10 chains of about 1,000 atoms, a melt 300 K above Tg cooled at 20 K/ns through Tg, sampled until in equilibrium",
+    summary="10 chains of about 1,000 atoms, melted 300 K above Tg, cooled at 20 K/ns, sampled until in equilibrium",
     n_chains=10,
     atoms_per_chain=1000,
     start_density_g_cm3=0.1,

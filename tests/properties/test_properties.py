@@ -11,7 +11,6 @@ from polyomics.errors import InvalidSettings, NotEnoughData, UnknownName
 from polyomics.properties import PROPERTIES, MeasurementContext
 from polyomics.properties.property import STAGES_OF_ENSEMBLE
 from polyomics.records import Measurement
-from polyomics.simulation import Simulation
 from polyomics.trajectory import Trajectory
 
 NAMES = PROPERTIES.names()

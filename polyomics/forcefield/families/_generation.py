@@ -101,9 +101,7 @@ def combinations_of_types(mol: Any, types: Sequence[str]) -> set[tuple[str, ...]
     return found
 
 
-def assign(
-    chain: "Chain", types: Sequence[str], tables: "Tables", generation: Generation, family: str
-) -> Assignment:
+def assign(chain: "Chain", types: Sequence[str], tables: "Tables", generation: Generation, family: str) -> Assignment:
     """Structure, flags and provenance from types and tables."""
     from polyomics.forcefield.assignment import build_structure
     from polyomics.forcefield.parameters import HIGH_PENALTY, HIGH_PENALTY_FLAG, parmed_version

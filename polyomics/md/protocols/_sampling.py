@@ -66,9 +66,7 @@ def sampling(
             max_extensions=max_extensions,
             **recording,
         ),
-        Vibrations(
-            name="vibrations", temperature_k=temperature_k, duration_ps=vibrations_ps, segment_ps=window_ps
-        ),
+        Vibrations(name="vibrations", temperature_k=temperature_k, duration_ps=vibrations_ps, segment_ps=window_ps),
         Anneal(name="cool_below", from_k=temperature_k, to_k=cold_k, from_bar=pressure_bar, duration_ps=cool_ps),
         Npt(name="cold", temperature_k=cold_k, **beside),
     )
