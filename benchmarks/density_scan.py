@@ -5,9 +5,9 @@
 
 Variants of glasses, of a protocol like the demo's: base (3 chains of 310 atoms, 650 K, 200 ps of cooling), hotter
 (900 K), slow (1,000 ps), long (one chain of 930 atoms), short (6 chains of 155), ljpme, cutoff (1.05 nm), gasteiger,
-syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first
-generation). `melt500`, `melt500long` and `melt500gaff` sample the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a repeat unit relax at once: what
-they miss is the force field's own error.
+syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first generation). `melt500`, `melt500long` and
+`melt500gaff` sample the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a repeat unit
+relax at once: what they miss is the force field's own error.
 """
 
 import argparse

@@ -295,6 +295,11 @@ class Study:
         """File of the curves behind the values."""
         return self.folder / "results" / "curves.json"
 
+    @property
+    def page_file(self) -> Path:
+        """The study's page: every figure, in one file that opens offline."""
+        return self.curves_file.with_name("report.html")
+
     def stage_folders(self) -> list[Path]:
         """Folders of the stages, in order."""
         from polyomics.md.runner import stage_folder
@@ -329,26 +334,25 @@ class Study:
         }
 
     def artifacts(self) -> list[Artifact]:
-        """The files a reader may want."""
-        found = []
+        """The files a reader may want; the page is listed once it is written."""
         paths = [
             self.folder / "spec.json",
             *sorted(self.cell_folder.glob("[!.]*")),
-            *sorted(self.curves_file.parent.glob("[!.]*")),
+            self.curves_file,
         ]
         for folder in self.stage_folders():
             paths += [folder / "manifest.json", *sorted(folder.glob("thermo.*")), *sorted(folder.glob("frames.*"))]
             paths += sorted(folder.glob("spectrum.*"))
-        for path in paths:
-            found.append(
-                Artifact(
-                    kind=path.name.split(".")[0],
-                    path=path.relative_to(self.home).as_posix(),
-                    size_bytes=path.stat().st_size,
-                    sha256=sha256(path),
-                )
-            )
-        return found
+        return [self.artifact(path) for path in paths]
+
+    def artifact(self, path: Path) -> Artifact:
+        """One file of the run folder, to be listed with the results."""
+        return Artifact(
+            kind=path.name.split(".")[0],
+            path=path.relative_to(self.home).as_posix(),
+            size_bytes=path.stat().st_size,
+            sha256=sha256(path),
+        )
 
     # ---------------------------------------------------------------- inside
 
@@ -498,7 +502,20 @@ def _carry_out(store: Store, study: Study, carry_out: Callable[[Step], dict[str,
         provenance=study.provenance(),
         artifacts=study.artifacts(),
     )
+    _write_page(store, study)
     return _result(study, "done", measurements, failures, criteria)
+
+
+def _write_page(store: Store, study: Study) -> None:
+    """The page of the study beside its results; a computed study counts for more than its page."""
+    from polyomics.report import write_report
+
+    study._say("report", "writing the page")
+    try:
+        path = write_report(store.study(study.key), study.home, study.page_file)
+        store.record_artifacts(study.key, [study.artifact(path)])
+    except StorageUnavailable as error:
+        study._say("report", f"the page could not be written: {error}")
 
 
 def _enter(store: Store, study: Study) -> None:

@@ -15,6 +15,8 @@ SIGNIFICANCE_SIGMA = 7.0
 """A maximum counts when it stands out by this many standard errors of the smoothed curve. Pure noise has maxima of five
 and six, the highest of some dozen ups over the deepest of the downs beside it."""
 _N_BLOCKS = 5
+_INDISTINCT_SHARE = 0.2
+_SHARE_WIDTHS = 2.0
 _FEWEST_FRAMES = 2 * _N_BLOCKS
 
 
@@ -34,39 +36,44 @@ def block_errors(curves: Array) -> Array | None:
     return errors
 
 
-def frozen_share(curves: Array, frame_noise: Array) -> float:
-    """Share of the noise of a curve that is the same in all frames, from 0 to 1.
+def frozen_share(curves: Array, frame_noise: Array, width_points: float) -> Array:
+    """Share of the noise at every point that is the same in all frames, from 0 to 1, shape=(n_points,).
 
     In a glass every frame shows the same disorder, so its noise is in the mean and does not show between frames. What
-    one frame has by counting alone is known; frozen is what of this is not seen to fluctuate (median over points).
+    one frame has by counting alone is known; frozen is what of this, averaged over points nearby, is not seen to
+    fluctuate. Up to a fifth is not told from none.
 
     Args:
         curves: One curve a frame, shape=(n_frames, n_points).
         frame_noise: Standard deviation of a point of one frame by counting alone, shape=(n_points,).
+        width_points: Standard deviation of the Gaussian that averages, in points.
     """
-    counted = frame_noise > 0.0
-    if len(curves) < 2 or not counted.any():
-        return 0.0
-    fluctuating = curves[:, counted].var(axis=0, ddof=1)
-    return max(0.0, 1.0 - float(np.median(fluctuating / frame_noise[counted] ** 2)))
+    from scipy.ndimage import gaussian_filter1d
+
+    if len(curves) < 2:
+        return np.zeros(len(frame_noise))
+    seen = gaussian_filter1d(curves.var(axis=0, ddof=1), width_points, mode="nearest")
+    expected = gaussian_filter1d(frame_noise**2, width_points, mode="nearest")
+    share = 1.0 - np.divide(seen, expected, out=np.ones_like(seen), where=expected > 0.0)
+    return np.where(share > _INDISTINCT_SHARE, share, 0.0)
 
 
-def noise_of_mean(curves: Array, frame_noise: Array) -> Array:
+def noise_of_mean(curves: Array, frame_noise: Array, share: Array) -> Array:
     """Standard error of the mean of a curve over frames, with the frozen part, which does not average out.
 
     Args:
         curves: One curve a frame, shape=(n_frames, n_points).
         frame_noise: Standard deviation of a point of one frame by counting alone, shape=(n_points,).
+        share: Share of it that is frozen (`frozen_share`), shape=(n_points,).
 
     Returns:
         Standard errors, shape=(n_points,).
     """
     if len(curves) < 2:
         return frame_noise
-    fluctuating = curves.var(axis=0, ddof=1)
     between = block_errors(curves)
-    of_mean = np.maximum(fluctuating if between is None else len(curves) * between**2, frame_noise**2) / len(curves)
-    errors: Array = np.sqrt(of_mean + frozen_share(curves, frame_noise) * frame_noise**2)
+    fluctuating = curves.var(axis=0, ddof=1) if between is None else len(curves) * between**2
+    errors: Array = np.sqrt(np.maximum(fluctuating, frame_noise**2) / len(curves) + share * frame_noise**2)
     return errors
 
 
@@ -108,7 +115,8 @@ def peak_position(
     mean = curves.mean(axis=0)
     width = smooth / float(np.median(np.diff(x)))
     smoothed = gaussian_filter1d(mean, width, mode="nearest")
-    noise = gaussian_filter1d(noise_of_mean(curves, frame_noise), width, mode="nearest")
+    share = frozen_share(curves, frame_noise, _SHARE_WIDTHS * width)
+    noise = gaussian_filter1d(noise_of_mean(curves, frame_noise, share), width, mode="nearest")
     noise /= np.sqrt(max(1.0, 2.0 * np.sqrt(np.pi) * width))
     peaks, found = find_peaks(smoothed, prominence=0.0)
     prominences = found["prominences"]
@@ -123,12 +131,11 @@ def peak_position(
         )
     positions, slopes = _positions(x, curves, float(x[peaks[significant][0]]), half_width)
     estimate = estimate_mean(positions)
-    share = frozen_share(curves, frame_noise)
-    frozen = float(np.sqrt(share) * np.linalg.norm(slopes * frame_noise))
+    frozen = float(np.linalg.norm(slopes * frame_noise * np.sqrt(share)))
     return replace(
         estimate,
         stderr=None if estimate.stderr is None else float(np.hypot(estimate.stderr, frozen)),
-        flags=(*estimate.flags, "structure_not_relaxed") if share > 0.5 else estimate.flags,
+        flags=(*estimate.flags, "structure_not_relaxed") if share[peaks[significant][0]] > 0.5 else estimate.flags,
     )
 
 

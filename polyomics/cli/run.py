@@ -333,6 +333,9 @@ def _print_outcome(console: Console, outcome: Outcome) -> None:
         console.print("equilibrium", verdict_text(result.equilibrium.verdict), f"({result.equilibrium.message})")
     print_failures(console, result.failures)
     console.print(f"run folder  {result.folder}", soft_wrap=True)
+    page = result.folder / "results" / "report.html"
+    if page.is_file():
+        console.print(f"report      {page}", soft_wrap=True)
     console.print(f"database    {masked(database_url())}  (polyomics show {result.key[:12]})", soft_wrap=True)
 
 

@@ -29,8 +29,8 @@ class RadialDistributionPeak(Property):
     g(r) counts pairs in different molecules, in at most 50 frames, over those that the same molecules would have as an
     ideal gas; it goes to 1 from below, since other chains are kept out of the room that the own chain takes. The
     maximum is that of a parabola through the points within 0.06 nm, and its error that of the mean over frames. Bulky
-    side groups and few long chains make of it a shoulder; a g(r) without a maximum below 0.9 nm that stands out from its
-    noise gives no value. The curve reaches half the smallest edge of the box.
+    side groups and few long chains make of it a shoulder; a g(r) without a maximum below 0.9 nm that stands out from
+    its noise gives no value. The curve reaches half the smallest edge of the box.
     """
 
     name = "radial_distribution_peak"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from polyomics.analysis.statistics import first_relaxed_frame
@@ -42,6 +43,8 @@ _VERDICT_COLOURS = {"pass": GREEN, "fail": VERMILION, "unknown": MUTED}
 _NS_FROM_PS = 2000.0
 _NARROWEST_NAME = 0.024
 _ROBUST_PERCENT = (0.5, 99.5)
+_FEW_DECADES = 300.0
+_PLAIN_NUMBERS = (1e-3, 1e5)
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,12 @@ def draw_history(panels: Sequence[Axes], run: RecordedRun, experiment_g_cm3: flo
     if experiment_g_cm3 is not None:
         panels[0].axhline(experiment_g_cm3, color=MUTED, lw=1.0, ls="--")
         panels[0].annotate(
-            f"experiment {number(experiment_g_cm3, 3)}",
-            (0.01, experiment_g_cm3),
+            f"experiment\n{number(experiment_g_cm3, 3)}",
+            (1.0, experiment_g_cm3),
             xycoords=("axes fraction", "data"),
-            xytext=(0, -3),
+            xytext=(4, 0),
             textcoords="offset points",
-            va="top",
+            va="center",
             fontsize=8.5,
             color=MUTED,
         )
@@ -181,9 +184,7 @@ def draw_internal_distances(axes: Axes, run: RecordedRun) -> None:
         drawn += 1
     if not drawn:
         raise NoFigure(f"no stage of study {run.study.key[:12]} has frames of chains in {run.folder}")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("")
+    _make_logarithmic(axes, "x")
     axes.set_ylim(bottom=0.0)
     axes.legend(loc="best")
     label(axes, "bonds between two atoms of the main chain, n", "⟨R²(n)⟩ / n [nm²]")
@@ -312,29 +313,48 @@ def property_figure(run: RecordedRun, name: str) -> Figure:
 
 
 def curve_groups(curves: Sequence[Curve]) -> list[list[Curve]]:
-    """Curves by the names of their axes, in order."""
-    groups: dict[tuple[str, str], list[Curve]] = {}
+    """Curves that share axes: those whose axes have the same names, and the fit `NAME_...` of a curve NAME."""
+    groups: list[list[Curve]] = []
     for curve in curves:
-        groups.setdefault((curve.x_name, curve.y_name), []).append(curve)
-    return list(groups.values())
+        for group in groups:
+            same_y = curve.y_name == group[0].y_name or any(curve.name.startswith(f"{one.name}_") for one in group)
+            if curve.x_name == group[0].x_name and same_y:
+                group.append(curve)
+                break
+        else:
+            groups.append([curve])
+    return groups
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw curves that share their axes."""
-    for number_, curve in enumerate(curves):
-        _draw_curve(axes, curve, SERIES[number_ % len(SERIES)], ("-", "--", ":")[number_ // len(SERIES) % 3])
+    for place, curve in enumerate(curves):
+        formula = "" if curve.y_name == curves[0].y_name else f": {axis_text(curve.y_name)}"
+        dashes = ("-", "--", ":")[place // len(SERIES) % 3]
+        _draw_curve(axes, curve, literal(plain(curve.name) + formula), SERIES[place % len(SERIES)], dashes)
     for axis in ("x", "y"):
         if any(axis in curve.log for curve in curves):
-            getattr(axes, f"set_{axis}scale")("log", nonpositive="mask")
+            _make_logarithmic(axes, axis)
     label(axes, axis_text(curves[0].x_name), axis_text(curves[0].y_name))
     if len(curves) > 1:
         axes.legend()
 
 
-def _draw_curve(axes: Axes, curve: Curve, colour: str, dashes: str) -> None:
+def _make_logarithmic(axes: Axes, axis: str) -> None:
+    """A logarithmic axis with plain numbers where these are short, and at least a few of them."""
+    getattr(axes, f"set_{axis}scale")("log", nonpositive="mask")
+    low, high = getattr(axes, f"get_{axis}lim")()
+    ticks = getattr(axes, f"{axis}axis")
+    if high / low < _FEW_DECADES:
+        ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    if low > _PLAIN_NUMBERS[0] and high < _PLAIN_NUMBERS[1]:
+        ticks.set_major_formatter("{x:g}")
+    ticks.set_minor_formatter(NullFormatter())
+
+
+def _draw_curve(axes: Axes, curve: Curve, name: str, colour: str, dashes: str) -> None:
     x, y = np.array(curve.x), np.array(curve.y)
     error = None if curve.y_stderr is None else np.array(curve.y_stderr)
-    name = literal(plain(curve.name))
     if curve.kind == "bars":
         width = 0.9 * float(np.diff(x).min()) if len(x) > 1 else 0.8
         axes.bar(x, y, width=width, yerr=error, color=colour, alpha=0.75, ecolor=MUTED, label=name)

@@ -11,7 +11,7 @@ FLAG_MEANINGS: dict[str, str] = {
     "between chains",
     "one_molecule": "the cell has one chain, so the spread between chains cannot be seen",
     "no_size": "the molecules are single points",
-    "not_equilibrated": "a test of equilibrium was not passed, see the section on equilibrium",
+    "not_equilibrated": "a test of equilibrium was not passed; the tests of the study say which",
     "equilibrium_unknown": "the run is too short to tell whether the cell is in equilibrium, see the section on "
     "equilibrium",
     "not_attractive": "this part of the energy does not hold the molecules together, so its share is nought",
@@ -23,6 +23,12 @@ FLAG_MEANINGS: dict[str, str] = {
     "one_window": "the correction comes from one window of velocities, so its error is not known",
     "not_linear": "the points of the fit leave a straight line by more than their errors",
     "chain_too_short": "the chain is too short to extrapolate; this is the value of the whole chain",
+    "not_ideal": "the curve of internal distances leaves the line it should follow, as in collapsed chains",
+    "dipoles_not_relaxed": "the dipoles turn too slowly for the run; the value holds for high frequencies only",
+    "structure_not_relaxed": "the structure hardly changes during the run, so the error is that of one structure",
+    "not_attractive": "this part of the forces between chains repels on average, so the value is nought",
+    "additive_refraction": "from atom contributions that are good to about 2 %, which the error bar does not hold",
+    "exact": "follows from the molecules alone, without sampling, so there is no statistical error",
     "not_worm_like": "the correlation of bond directions does not decay as a single exponential",
     "finite_size": "the value depends on the size of the cell, and is not corrected for it",
 }

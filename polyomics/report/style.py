@@ -41,6 +41,7 @@ IMAGE_FORMATS = (".png", ".svg", ".pdf")
 """Endings of image files that can be written."""
 
 _SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.formatter.limits": (-4, 5),
     "axes.formatter.useoffset": False,

@@ -5,7 +5,7 @@ import re
 
 VERDICT_SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 """A sign for every verdict: colour alone does not say it to everybody."""
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -41,12 +41,12 @@ def unit_text(unit: str) -> str:
     """A unit with its powers raised, "g/cm3" as "g/cm³"; nothing for a pure number."""
     if unit == "1":
         return ""
-    return re.sub(r"(?<=[A-Za-zµ])\^?(-?\d)\b", lambda found: found[1].translate(_SUPERSCRIPTS), unit)
+    return re.sub(r"(?<=[A-Za-zµ)])\^?(-?\d+(?:\.\d+)?)\b", lambda found: found[1].translate(_SUPERSCRIPTS), unit)
 
 
 def axis_text(name: str) -> str:
-    """The name of an axis, with the powers raised in the unit that stands in brackets."""
-    return re.sub(r"\[[^\]]*\]", lambda found: unit_text(found[0]), name)
+    """The name of an axis, with the powers raised in the unit that stands in brackets; "[1]" is left out."""
+    return re.sub(r"\[[^\]]*\]", lambda found: unit_text(found[0]), name.removesuffix(" [1]"))
 
 
 def plain(name: str) -> str:

@@ -42,7 +42,7 @@
         [corner(u, 0, v), corner(u, 1, v)],
         [corner(u, v, 0), corner(u, v, 1)],
       ]) {
-        viewer.addCylinder({ start: ends[0], end: ends[1], radius: 0.012 * (a + b + c) / 3, color: "#8a929d" });
+        viewer.addCylinder({ start: ends[0], end: ends[1], radius: 0.008 * (a + b + c) / 3, color: "#8a929d" });
       }
     }
   }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polyomics.analysis.peaks import block_errors, noise_of_mean, peak_position
+from polyomics.analysis.peaks import block_errors, frozen_share, noise_of_mean, peak_position
 from polyomics.errors import NotEnoughData
 
 X = np.linspace(0.0, 10.0, 201)
@@ -61,10 +61,25 @@ def test_frozen_noise_does_not_average_out() -> None:
     frozen = 0.1 * rng.normal(size=201) + 1e-4 * rng.normal(size=(40, 201))
     moving = 0.1 * rng.normal(size=(40, 201))
     expected = np.full(201, 0.1)
-    np.testing.assert_allclose(noise_of_mean(frozen, expected), 0.1, rtol=0.02)
-    assert np.sqrt(np.mean(noise_of_mean(moving, expected) ** 2)) == pytest.approx(0.1 / np.sqrt(40), rel=0.6)
+    share = frozen_share(frozen, expected, 5.0)
+    np.testing.assert_allclose(share, 1.0, atol=0.01)
+    np.testing.assert_allclose(noise_of_mean(frozen, expected, share), 0.1, rtol=0.02)
+    share = frozen_share(moving, expected, 5.0)
+    np.testing.assert_array_equal(share, 0.0)
+    assert np.sqrt(np.mean(noise_of_mean(moving, expected, share) ** 2)) == pytest.approx(0.1 / np.sqrt(40), rel=0.6)
     with pytest.raises(NotEnoughData):
         peak_position(X, frozen, expected, which="first", **SETTINGS)
+
+
+def test_the_error_counts_frozen_noise() -> None:
+    """All frames of a run have the same noise, other runs another one: the spread between runs is the error."""
+    rng = np.random.default_rng(8)
+    runs = []
+    for _ in range(60):
+        curves = two_hills(np.full(1, 3.0), 0.04, rng) + 0.002 * rng.normal(size=(30, 201))
+        runs.append(peak_position(X, curves, np.full(201, 0.04), which="first", **SETTINGS))
+    assert all("structure_not_relaxed" in run.flags for run in runs)
+    assert np.mean([run.stderr for run in runs]) == pytest.approx(np.std([run.mean for run in runs]), rel=0.3)
 
 
 def test_too_few_frames_have_a_position_and_no_error() -> None:

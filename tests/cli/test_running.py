@@ -15,6 +15,7 @@ from polyomics.files import read_json
 
 OPTIONS = (
     "--chains", "2", "--atoms-per-chain", "80", "--charges", "gasteiger", "--start-density", "0.1", "--threads", "1",
+    "--property", "density", "--property", "radius_of_gyration",
 )  # fmt: skip
 PATIENCE_S = 100.0
 

@@ -17,10 +17,9 @@ NAMES = PROPERTIES.names()
 
 
 def assert_same(first: list[Measurement], second: list[Measurement]) -> None:
-    """The same up to the rounding of frames and of single precision, which is far below the error bar."""
     assert [m.name for m in first] == [m.name for m in second]
     for one, other in zip(first, second, strict=True):
-        assert other.value == pytest.approx(one.value, rel=1e-3, abs=1e-2 * (one.stderr or 0.0))
+        assert other.value == pytest.approx(one.value, rel=1e-3)
         assert other.stderr == pytest.approx(one.stderr, rel=2e-2)
 
 

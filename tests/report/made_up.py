@@ -11,15 +11,18 @@ CURVES = (
         x=(100.0, 110.0, 120.0), y=(0.2, 0.5, 0.3), y_stderr=(0.02, 0.02, 0.01), kind="bars",
     ),
     Curve(
+        name="other", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]", x=(0.5, 1.0), y=(0.5, 0.3),
+    ),
+    Curve(
         name="decay", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]",
         x=(0.0, *DISTANCES), y=(1.0, *(math.exp(-place) for place in DISTANCES)), kind="points", log=("y",),
     ),
     Curve(
-        name="decay_fit", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]",
+        name="decay_fit", property="radius_of_gyration", x_name="distance [nm]", y_name="exp(-x)",
         x=DISTANCES, y=tuple(math.exp(-place) for place in DISTANCES), log=("y",),
     ),
 )  # fmt: skip
-"""Two belong together, the third has axes of its own."""
+"""A histogram, and a series with its fit."""
 CRITERIA = (
     Criterion(
         name="density_stationary", verdict="pass", value=0.3, threshold=2.0, unit="1",

@@ -66,16 +66,16 @@ def test_the_dashboard_has_distances_and_verdicts(run: RecordedRun) -> None:
 
 
 def test_curves_share_axes_where_these_have_the_same_names(run_with_curves: RecordedRun) -> None:
-    assert [[curve.name for curve in group] for group in curve_groups(CURVES)] == [
-        ["bond_angles"],
-        ["decay", "decay_fit"],
-    ]
+    groups = [[curve.name for curve in group] for group in curve_groups(CURVES)]
+    assert groups == [["bond_angles"], ["other", "decay", "decay_fit"]]
+    apart = [CURVES[-1].model_copy(update={"x_name": "time [ps]"}), CURVES[-2], CURVES[-1]]
+    assert [len(group) for group in curve_groups(apart)] == [1, 2]
     bars, decay = property_figure(run_with_curves, "radius_of_gyration").axes
     assert [patch.get_height() for patch in bars.patches] == pytest.approx(CURVES[0].y)
     assert decay.get_ylabel() == "S [nm²]"
     assert (decay.get_yscale(), decay.get_xscale()) == ("log", "linear")
-    (fit,) = [line for line in decay.lines if line.get_label() == "decay fit"]
-    assert fit.get_ydata() == pytest.approx(CURVES[2].y)
+    (fit,) = [line for line in decay.lines if line.get_label() == "decay fit: exp(-x)"]
+    assert fit.get_ydata() == pytest.approx(CURVES[3].y)
 
 
 def test_a_value_without_curve_is_shown_as_the_mean_of_its_series(run: RecordedRun) -> None:

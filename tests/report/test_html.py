@@ -73,6 +73,8 @@ def test_errors_have_two_digits_and_values_as_many_places(value: float, stderr: 
 
 def test_units_have_raised_powers_and_names_of_axes_only_in_their_unit() -> None:
     units = {"g/cm3": "g/cm³", "m2/s": "m²/s", "J/(kg K)": "J/(kg K)", "1": "", "cm-1": "cm⁻¹", "1/GPa": "1/GPa"}
+    units |= {"MPa^0.5": "MPa⁰·⁵", "(J/cm3)^0.5": "(J/cm³)⁰·⁵"}
     assert {unit: unit_text(unit) for unit in units} == units
     assert axis_text("q4 of C2 [1/nm2]") == "q4 of C2 [1/nm²]"
+    assert axis_text("order [1]") == "order"
     assert plain("specific_volume") == "specific volume"
