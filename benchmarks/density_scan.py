@@ -5,9 +5,9 @@
 
 Variants of glasses, of a protocol like the demo's: base (3 chains of 310 atoms, 650 K, 200 ps of cooling), hotter
 (900 K), slow (1,000 ps), long (one chain of 930 atoms), short (6 chains of 155), ljpme, cutoff (1.05 nm), gasteiger,
-syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first generation). `melt500`, `melt500long` and
-`melt500gaff` sample the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a repeat unit
-relax at once: what they miss is the force field's own error.
+syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first generation). `melt500` (and `melt500long`,
+`melt500gaff`, ...) samples the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a
+repeat unit relax at once: what they miss is the force field's own error.
 """
 
 import argparse
@@ -76,13 +76,13 @@ def melted(hot_k: float = 650.0, bar: float = 3000.0) -> tuple:
     )
 
 
-def melt(temperature_k: float) -> Protocol:
+def melt(temperature_k: float, *, nonbonded: Nonbonded | None = None) -> Protocol:
     """A melt that relaxes at 650 K and is sampled at `temperature_k`."""
     cool = Anneal(name="cool", from_k=650, to_k=temperature_k, from_bar=ATM, duration_ps=60, timestep_fs=3)
     sample = Npt(name="sample", temperature_k=temperature_k, pressure_bar=ATM, duration_ps=240, report_ps=0.4,
                  frame_ps=2, timestep_fs=3, segment_ps=40)  # fmt: skip
     relax = Npt(name="relax", temperature_k=650, pressure_bar=ATM, duration_ps=60, timestep_fs=3, segment_ps=20)
-    return Protocol(name="melt_scan", stages=(*melted(), relax, cool, sample))
+    return Protocol(name="melt_scan", nonbonded=nonbonded or Nonbonded(), stages=(*melted(), relax, cool, sample))
 
 
 def liquid() -> Protocol:
@@ -123,8 +123,8 @@ def run(folder: Path, label: str, variant: str, threads: int, seed: int) -> dict
                          temperature_k=298.15, start_density_g_cm3=0.25, seed=seed)  # fmt: skip
     elif variant.startswith("melt500"):
         psmiles, _, experiment = POLYMERS[label]
-        more = VARIANTS[variant.removeprefix("melt500") or "base"][1]
-        spec = make_spec(psmiles, protocol=melt(500.0), temperature_k=500.0, seed=seed, **more)
+        forces, more = VARIANTS[variant.removeprefix("melt500") or "base"]
+        spec = make_spec(psmiles, protocol=melt(500.0, **forces), temperature_k=500.0, seed=seed, **more)
     else:
         psmiles, experiment, _ = POLYMERS[label]
         protocol, options = VARIANTS[variant]

@@ -23,6 +23,7 @@ LARGEST_DRIFT = 0.5
 LONGEST_START = 0.5
 """Part of the stage that may still relax; it is left out by every average."""
 _ERRORS = 3.0
+_FEWEST_VALUES = 4
 _WORST = {"pass": 0, "unknown": 1, "fail": 2}
 
 
@@ -56,6 +57,8 @@ def stationarity(series: Array, *, significance: float = SIGNIFICANCE, spread: f
         NotEnoughData: The series is empty or has values that are not finite.
     """
     found = first_relaxed_frame(series)
+    if len(series) < _FEWEST_VALUES:
+        return Stationarity("unknown", 0.0, f"has {len(series)} value(s), too few to tell; sample longer")
     first = min(found, int(LONGEST_START * len(series)))
     used = series[first:]
     line = drift(used)

@@ -12,8 +12,8 @@ FLAG_MEANINGS: dict[str, str] = {
     "one_molecule": "the cell has one chain, so the spread between chains cannot be seen",
     "no_size": "the molecules are single points",
     "not_equilibrated": "a test of equilibrium was not passed; the tests of the study say which",
-    "equilibrium_unknown": "the run is too short to tell whether the cell is in equilibrium, see the section on "
-    "equilibrium",
+    "equilibrium_unknown": "the run is too short to tell whether the cell is in equilibrium; the tests of the "
+    "study say why",
     "not_attractive": "this part of the energy does not hold the molecules together, so its share is nought",
     "smaller_timestep": "a part of the run exploded and was repeated with a smaller time step",
     "start_density_lowered": "the chains found room only at a lower density than asked for at the start; the run "
@@ -26,7 +26,6 @@ FLAG_MEANINGS: dict[str, str] = {
     "not_ideal": "the curve of internal distances leaves the line it should follow, as in collapsed chains",
     "dipoles_not_relaxed": "the dipoles turn too slowly for the run; the value holds for high frequencies only",
     "structure_not_relaxed": "the structure hardly changes during the run, so the error is that of one structure",
-    "not_attractive": "this part of the forces between chains repels on average, so the value is nought",
     "additive_refraction": "from atom contributions that are good to about 2 %, which the error bar does not hold",
     "exact": "follows from the molecules alone, without sampling, so there is no statistical error",
     "not_worm_like": "the correlation of bond directions does not decay as a single exponential",

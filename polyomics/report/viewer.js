@@ -3,7 +3,7 @@
 (function () {
   const ANGSTROM_PER_UNIT = 0.01;
   const CHAIN_COLOURS = [
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8d7bd6", "#b5a400", "#5c8f3c", "#a65e5e",
+    "#2b8bd1", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8d7bd6", "#b5a400", "#5c8f3c", "#a65e5e",
   ];
   const holder = document.getElementById("viewer");
   const scene = JSON.parse(document.getElementById("scene").textContent);

@@ -46,8 +46,10 @@ def test_a_run_gives_values_and_running_again_does_nothing(
     assert all("demo_quality" in item["flags"] for item in study["measurements"])
     assert Path(study["run_folder"], "spec.json").is_file()
     assert "3/3 sample" in answer.stderr
+    assert study["equilibrium"]["verdict"] in ("fail", "unknown")  # 6 ps
     again = cli(*command)
     assert again.code == 0
+    assert f"equilibrium {study['equilibrium']['verdict']}" in again.stdout
     assert "nothing to do" in again.stdout
     assert "demo_quality: " in again.stdout
     assert study["run_folder"] in again.stdout

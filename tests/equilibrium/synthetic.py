@@ -7,6 +7,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from polyomics.cell.cell import Cell
+from polyomics.errors import NotEnoughData
 from polyomics.simulation import Simulation
 from polyomics.trajectory import THERMO_COLUMNS, Frames, Trajectory
 
@@ -37,7 +38,7 @@ def bead_cell(n_chains: int = 10, n_beads: int = 40) -> Cell:
         template_atom=np.zeros(n_atoms, dtype=int),
         bonds=np.concatenate([links + n_beads * i for i in range(n_chains)]),
         rings=(),
-        vdw_volume_nm3=0.6 * BOX_NM**3,
+        vdw_volume_nm3=n_atoms * 4.0 / 3.0 * np.pi * 0.17**3,
     )
 
 
@@ -63,6 +64,8 @@ class InMemory(Trajectory):
         return 0 if self.positions_nm is None else len(self.positions_nm)
 
     def chunks(self, n_frames: int | None = None) -> Iterator[Frames]:
+        if not self.n_frames:
+            raise NotEnoughData("the stage stored no frames; set its frame_ps")
         for first in range(0, self.n_frames, 37):
             part = slice(first, first + 37)
             places = self.positions_nm[part]

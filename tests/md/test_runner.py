@@ -14,6 +14,7 @@ from polyomics.cell.cell import Cell
 from polyomics.errors import SimulationUnstable
 from polyomics.files import read_json
 from polyomics.md.engine import Hardware
+from polyomics.md.progress import Progress
 from polyomics.md.protocol import Nonbonded, Protocol
 from polyomics.md.runner import Interrupted, ProtocolRun, run_protocol
 from polyomics.md.stage import SegmentRequest, SegmentResult, Unstable
@@ -204,3 +205,83 @@ def test_an_extension_prolongs_a_stage_and_the_next_stage_starts_from_its_end(
         )
         assert (np.diff(times) > 0).all()
     assert states[0] == states[1]
+
+
+EXTENDED = Protocol(
+    name="p",
+    nonbonded=Nonbonded(cutoff_nm=0.7),
+    stages=(
+        Minimise(name="m", max_iterations=50),
+        Npt(
+            name="melt",
+            temperature_k=400,
+            duration_ps=0.4,
+            control_ps=0.1,
+            segment_ps=0.2,
+            report_ps=0.1,
+            frame_ps=0.1,
+            max_extensions=2,
+            raise_k=50,
+        ),
+        Nvt(name="after", temperature_k=400, duration_ps=0.2, control_ps=0.1),
+    ),
+)
+ONE_THREAD = Hardware("CPU", 1)
+
+
+def test_an_extension_that_was_begun_is_completed_whoever_asks_for_less(
+    polyethylene_cell: Cell, tmp_path: Path
+) -> None:
+    """Killed in an extension, then run by something that knows of no extension: as if nothing had happened."""
+    whole = ProtocolRun(polyethylene_cell, EXTENDED, tmp_path / "whole", seed=5, hardware=ONE_THREAD)
+    assert whole.run_stage(2, 2).n_extensions == 2
+    whole.run_stage(3)
+    for n_segments in (3, 5):  # in the middle of the first extension, and of the second
+        folder = tmp_path / f"killed{n_segments}"
+        asked = iter([False] * (1 + n_segments))
+        killed = ProtocolRun(
+            polyethylene_cell,
+            EXTENDED,
+            folder,
+            seed=5,
+            hardware=ONE_THREAD,
+            should_stop=lambda a=asked: next(a, True),
+        )
+        with pytest.raises(Interrupted):
+            killed.run_stage(2, 2)
+        assert len(read_json(folder / "02-melt" / "manifest.json")["segments"]) == n_segments
+        resumed = ProtocolRun(polyethylene_cell, EXTENDED, folder, seed=5, hardware=ONE_THREAD)
+        resumed.run_stage(3)  # finds stage 2 by itself
+        done = read_json(folder / "02-melt" / "manifest.json")["segments"]
+        assert len(done) == n_segments + 1
+        if n_segments == 5:
+            assert fingerprint(folder) == fingerprint(tmp_path / "whole")
+
+
+def test_asking_for_fewer_extensions_later_keeps_those_there_are(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    run = ProtocolRun(polyethylene_cell, EXTENDED, tmp_path, seed=5, hardware=ONE_THREAD)
+    run.run_stage(2, 1)
+    run.run_stage(3)
+    before = fingerprint(tmp_path)
+    for extensions in (0, 1):
+        again = ProtocolRun(polyethylene_cell, EXTENDED, tmp_path, seed=5, hardware=ONE_THREAD)
+        found = again.run_stage(2, extensions)
+        assert found.n_extensions == 1
+        assert found.simulated_ps == pytest.approx(0.8)
+        again.run_stage(3)
+        assert fingerprint(tmp_path) == before
+
+
+def test_progress_counts_extensions(polyethylene_cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never more done than there is to do, never backwards, all done at the end; also when resumed."""
+    monkeypatch.setattr("polyomics.md.runner._REPORT_INTERVAL_S", 0.0)
+    reports: list[Progress] = []
+    run = ProtocolRun(polyethylene_cell, EXTENDED, tmp_path, seed=5, hardware=ONE_THREAD, report=reports.append)
+    run.run_stage(2)
+    run.run_stage(2, 1)
+    run.run_stage(3)
+    done = [report.done_ps for report in reports]
+    assert done == sorted(done)
+    assert all(report.done_ps <= report.total_ps + 1e-9 for report in reports)
+    assert done[-1] == pytest.approx(reports[-1].total_ps) == pytest.approx(0.4 + 0.4 + 0.2)
+    assert "extension 1" in [report.message for report in reports]

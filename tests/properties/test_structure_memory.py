@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from beads import CONTEXT, bead_cell
 
+from polyomics.errors import NotEnoughData
 from polyomics.properties import PROPERTIES, _frames, _voids, radial_distribution_peak, structure_factor_peak
 from polyomics.simulation import Simulation
 from polyomics.trajectory import THERMO_COLUMNS, Frames, Trajectory
@@ -61,7 +63,8 @@ def lattice(n_edge: int, length: int) -> Simulation:
 def peak_mib(name: str, run: Simulation) -> float:
     tracemalloc.start()
     try:
-        PROPERTIES[name]().measure(run, CONTEXT)
+        with suppress(NotEnoughData):  # a lattice has no halo; that shows after the pass
+            PROPERTIES[name]().measure(run, CONTEXT)
         return tracemalloc.get_traced_memory()[1] / 2**20
     finally:
         tracemalloc.stop()
@@ -90,5 +93,4 @@ def test_memory_does_not_grow_with_the_number_of_frames(name: str, monkeypatch: 
 def test_memory_of_a_hundred_thousand_atoms(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of the 4 GiB that a run may use, whatever its length."""
     look_at(length // 20, monkeypatch)
-    found = peak_mib(name, lattice(46, length)); print("PEAK", name, length, found)
-    assert found < 1024
+    assert peak_mib(name, lattice(46, length)) < 1024

@@ -11,7 +11,8 @@ CURVES = (
         x=(100.0, 110.0, 120.0), y=(0.2, 0.5, 0.3), y_stderr=(0.02, 0.02, 0.01), kind="bars",
     ),
     Curve(
-        name="other", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]", x=(0.5, 1.0), y=(0.5, 0.3),
+        name="other", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]",
+        x=(0.5, 1.0), y=(0.5, 0.3),
     ),
     Curve(
         name="decay", property="radius_of_gyration", x_name="distance [nm]", y_name="S [nm2]",
