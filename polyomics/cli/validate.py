@@ -140,7 +140,7 @@ def validate(
         )
     summary = summarise(found)
     preset = str(options.get("preset", "demo"))
-    files = [] if out is None else _write(out, f"{source}, preset {preset}", found, summary)
+    files = [] if out is None else _write(out, f"{Path(source).name}, preset {preset}", found, summary)
     _show(source, preset, plans, rows, found, summary, failures, files, as_json=as_json)
     return 1 if failures else 0
 
@@ -352,7 +352,7 @@ def _write(folder: Path, title: str, comparisons: Sequence[Comparison], summary:
             if one.property == row.property and one.predicted is not None
         ]
         figure = parity_figure(
-            points, name=row.property, unit=row.unit, other_name=RADONPY, caption=f"{title}: {_in_a_line(row)}"
+            points, name=row.property, unit=row.unit, other_name=RADONPY, caption=f"{title}\n{_in_a_line(row)}"
         )
         files += [save_image(figure, folder / f"parity_{row.property}{ending}") for ending in (".png", ".svg")]
     return files

@@ -12,8 +12,8 @@ class CohesiveEnergyDensity(Property):
     """Energy it takes to draw the molecules apart without changing their shapes, over the volume of the cell [MPa].
 
     Non-bonded energy of every molecule alone in vacuum less that of the periodic cell, mean over at most 100 frames;
-    1 MPa is 1 J/cm³. Contacts within one chain are kept by the chain alone and do not count, so the value falls with longer
-    chains: a coil touches itself. Ref.: Belmares et al. 2004, DOI 10.1002/jcc.20098.
+    1 MPa is 1 J/cm³. Contacts within one chain are kept by the chain alone and do not count, so the value falls with
+    longer chains: a coil touches itself. Ref.: Belmares et al. 2004, DOI 10.1002/jcc.20098.
     """
 
     name = "cohesive_energy_density"
