@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from polyomics.analysis.statistics import FEW_SAMPLES
 from polyomics.reference.comparison import deviation_percent as deviation_percent
 from polyomics.reference.comparison import experiment_of as experiment_of
 from polyomics.report.flags import FLAG_MEANINGS
@@ -169,6 +170,18 @@ def print_measurements(console: Console, polymer_key: str, measurements: Sequenc
     for flag, meaning in MEANINGS.items():
         if any(flag in item.flags for item in measurements):
             console.print(f"{flag}: {meaning}", style="yellow")
+    if advice := longer_sampling(measurements):
+        console.print(f"few_samples: {advice}", style="yellow")
+
+
+def longer_sampling(measurements: Sequence[Measurement]) -> str:
+    """How much longer to sample for ten independent samples of what has fewer; "" where nothing has."""
+    short = [item for item in measurements if "few_samples" in item.flags]
+    if not short:
+        return ""
+    times = {item.name: FEW_SAMPLES / max(item.n_independent, 0.1) for item in short}
+    listed = ", ".join(f"{name} {times[name]:.2g}" for name in sorted(times, key=lambda name: -times[name]))
+    return f"error bars are themselves uncertain; for ten independent samples, sample so many times as long: {listed}"
 
 
 def _beside(value: float, experiment: float) -> str:

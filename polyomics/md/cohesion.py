@@ -91,7 +91,9 @@ def _context(force: openmm.NonbondedForce, box_nm: Array) -> openmm.Context:
     system.setDefaultPeriodicBoxVectors(*np.diag(box_nm))
     system.addForce(force)
     platform = openmm.Platform.getPlatform(PLATFORM)
-    return openmm.Context(system, openmm.VerletIntegrator(0.001), platform, {"Threads": "1"})
+    return openmm.Context(
+        system, openmm.VerletIntegrator(0.001), platform, {"Threads": "1", "DeterministicForces": "true"}
+    )
 
 
 def _energy(context: openmm.Context, positions_nm: Array, box_nm: Array) -> float:
