@@ -4,10 +4,10 @@
     python benchmarks/density_scan.py RUN_FOLDER --table
 
 Variants of glasses, of a protocol like the demo's: base (3 chains of 310 atoms, 650 K, 200 ps of cooling), hotter
-(900 K), slow (1,000 ps), long (one chain of 930 atoms), short (6 chains of 155), ljpme, cutoff (1.05 nm), gasteiger,
-syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first generation). `melt500` (and `melt500long`,
-`melt500gaff`, ...) samples the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of the size of a
-repeat unit relax at once: what they miss is the force field's own error.
+(900 K), slow (1,000 ps), long (one chain of 930 atoms), short (6 chains of 155), double (6 of 310), ljpme, cutoff
+(1.05 nm), gasteiger, syndio (P_m 0.2), ambient (no pressure while cooling), gaff (the first generation). `melt500`
+(and `melt500long`, `melt500gaff`, ...) samples the melt at 500 K, where it relaxes, beside Tait's equation. Liquids of
+the size of a repeat unit relax at once: what they miss is the force field's own error.
 """
 
 import argparse
@@ -107,6 +107,7 @@ VARIANTS = {
     "ambient": ({"bar": ATM}, {}),
     "long": ({}, {"n_chains": 1, "atoms_per_chain": 930}),
     "short": ({}, {"n_chains": 6, "atoms_per_chain": 155}),
+    "double": ({}, {"n_chains": 6}),
     "ljpme": ({"nonbonded": Nonbonded(lj_pme=True)}, {}),
     "cutoff": ({"nonbonded": Nonbonded(cutoff_nm=1.05)}, {}),
     "gasteiger": ({}, {"charges": "gasteiger"}),
