@@ -184,7 +184,7 @@ def test_the_mean_pressure_is_the_one_that_is_held(polyethylene_cell: Cell, tmp_
         Compress(name="c", temperature_k=450, packing_fraction=0.55, duration_ps=10, timestep_fs=2),
         Npt(name="relax", duration_ps=60, **hot),
         Npt(name="hold", duration_ps=400, report_ps=0.2, control_ps=0.2, **hot),
-        cutoff_nm=0.55,
+        cutoff_nm=0.48,
     )
     pressure = table(stages[3])["pressure_bar"].reshape(20, -1).mean(axis=1)
     assert pressure.mean() == pytest.approx(3000, abs=4 * pressure.std(ddof=1) / np.sqrt(20))
