@@ -7,10 +7,8 @@ from typing import Any
 
 from polyomics.analysis.replicates import combine
 from polyomics.records import Measurement, Record, digest
-from polyomics.spec import SCIENCE_VERSION
+from polyomics.spec import NOT_IN_KEY, SCIENCE_VERSION
 
-_NO_PART_OF_THE_REQUEST = ("preset", "properties")
-"""Fields that do not change a run, as in `StudySpec.key`."""
 _RANDOM = ("seed", "replicate")
 
 
@@ -49,7 +47,7 @@ def replicate_group(spec: Mapping[str, Any], study_key: str) -> str:
         spec: The request of a study, as plain JSON values.
         study_key: Key of the study.
     """
-    content = {name: value for name, value in spec.items() if name not in _NO_PART_OF_THE_REQUEST}
+    content = {name: value for name, value in spec.items() if name not in NOT_IN_KEY}
     is_current = digest({"science_version": SCIENCE_VERSION, **content})[: len(study_key)] == study_key
     return digest([is_current, {name: value for name, value in content.items() if name not in _RANDOM}])[:20]
 

@@ -10,6 +10,8 @@ from polyomics.records import Record, digest
 SCIENCE_VERSION = 2
 """Raised when a change of code changes answers; part of every study's key."""
 
+NOT_IN_KEY = frozenset({"preset", "properties"})
+"""Fields of a `StudySpec` that do not change its run, and so are no part of its key."""
 
 Tacticity = Literal["isotactic", "syndiotactic", "atactic"]
 
@@ -85,7 +87,7 @@ class StudySpec(Record):
     @property
     def key(self) -> str:
         """Digest of everything that can change the answer: the study's name in folders and tables."""
-        content = self.model_dump(mode="json", exclude={"preset", "properties"})
+        content = self.model_dump(mode="json", exclude=set(NOT_IN_KEY))
         return digest({"science_version": SCIENCE_VERSION, **content})[:20]
 
     @property
