@@ -73,11 +73,27 @@ class StudyBusy(UserError):
     """Another process is running the same study."""
 
 
+class LeaseLost(PolyomicsError):
+    """The study this process works on was taken from it: its lease ran out, or somebody asked for it anew."""
+
+
+class StudyCancelled(PolyomicsError):
+    """The study this process works on is not wanted any more."""
+
+
+class CampaignNotFound(UserError):
+    """No campaign in the database has this name."""
+
+
 class StepFailed(PolyomicsError):
     """A step of a study could not be completed."""
 
 
-class ToolMissing(StepFailed):
+class MachineFailed(StepFailed):
+    """A step could not be completed for a reason that lies with the machine: another may manage."""
+
+
+class ToolMissing(MachineFailed):
     """A program this step calls (antechamber, parmchk2, sqm, tleap) was not found."""
 
 
@@ -105,7 +121,7 @@ class SimulationUnstable(StepFailed):
     """The energy of a stage exploded, also with the smallest time step allowed."""
 
 
-class EngineFailed(StepFailed):
+class EngineFailed(MachineFailed):
     """OpenMM refused to go on for a reason that is not an explosion (out of memory, a box too small)."""
 
 

@@ -12,24 +12,28 @@ at the end of the stage or of a whole extension, so a study that was killed take
 from __future__ import annotations
 
 import fcntl
+import os
 import platform as host_platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from polyomics import __version__, config
-from polyomics.database.rows import Artifact, Polymer, StageRecord
+from polyomics.database.rows import Artifact, NewStudy, Polymer, StageRecord
 from polyomics.database.store import Store
-from polyomics.errors import CorruptFile, PolyomicsError, StepFailed, StorageUnavailable, StudyBusy
+from polyomics.errors import CorruptFile, LeaseLost, MachineFailed, PolyomicsError, StepFailed, StorageUnavailable
 from polyomics.files import is_intact, read_json, sha256, write_json
-from polyomics.md.progress import Progress, Report, silent
+from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.records import Criterion, Curve, Failure, Measurement, Verdict, digest
 from polyomics.spec import StudySpec
+from polyomics.work.hold import Hold
+from polyomics.work.lease import Lease
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from polyomics.simulation import Simulation
 
 CELL_NOTES = "cell.json"
+TOKEN = "holder.json"
+"""Who has the run folder; replaced by everyone who takes it."""
 EQUILIBRIUM_FLAGS: dict[Verdict, tuple[str, ...]] = {
     "pass": (),
     "fail": ("not_equilibrated",),
@@ -105,6 +111,7 @@ class Study:
     hardware: Hardware | None = None
     report: Report = silent
     should_stop: Callable[[], bool] = lambda: False
+    _token: str = field(default="", init=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -135,11 +142,13 @@ class Study:
         ]
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Hold the run folder against other processes of this machine, and write the spec into it.
+    def folder_locked(self) -> Iterator[bool]:
+        """Make the run folder, and lock it against other processes of this machine.
+
+        Yields:
+            Whether no other process of this machine has it.
 
         Raises:
-            StudyBusy: Another process holds it.
             StorageUnavailable: The folder cannot be made or written.
         """
         try:
@@ -151,12 +160,25 @@ class Study:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StudyBusy(
-                    f"study {self.key} is being run by another process; wait for it, or use another seed"
-                ) from None
-            if not (self.folder / "spec.json").exists():
-                write_json(self.folder / "spec.json", self.spec.model_dump(mode="json"))
-            yield
+                yield False
+            else:
+                yield True
+
+    def take_folder(self) -> None:
+        """Write the spec, and the token by which a former holder of the study sees that the folder has another."""
+        self._token = uuid4().hex
+        write_json(self.folder / TOKEN, {"token": self._token, "host": host_platform.node(), "pid": os.getpid()})
+        if not (self.folder / "spec.json").exists():
+            write_json(self.folder / "spec.json", self.spec.model_dump(mode="json"))
+
+    def guard(self) -> None:
+        """Refuse to change a folder that another holder has taken since; one small local file is read.
+
+        Raises:
+            LeaseLost: Another has it.
+        """
+        if self._token and read_json(self.folder / TOKEN)["token"] != self._token:
+            raise LeaseLost(f"the run folder of study {self.key} was taken by another process; it is left to that")
 
     # ---------------------------------------------------------------- steps
 
@@ -392,6 +414,7 @@ class Study:
             hardware=self.hardware,
             report=self.report,
             should_stop=self.should_stop,
+            guard=self.guard,
         )
 
     @cached_property
@@ -446,6 +469,7 @@ def run_study(
     report: Report = silent,
     should_stop: Callable[[], bool] = lambda: False,
     carry_out: Callable[[Step], dict[str, Any]] = lambda step: step.run(),
+    hold: Hold | None = None,
 ) -> StudyResult:
     """Carry out a study and store its results; what is already there is not done again.
 
@@ -457,6 +481,7 @@ def run_study(
         report: Takes progress reports.
         should_stop: Asked before every MD segment; True ends the run, to be resumed later.
         carry_out: How a step is called; flows wrap it in a task.
+        hold: How the study is held; by default it is claimed here, and trouble ends it.
 
     Returns:
         The result. A step that fails gives a result with status "failed", and a failure row.
@@ -464,44 +489,64 @@ def run_study(
     Raises:
         UserError: The database or the folder cannot be used, or another process runs the study.
         Interrupted: `should_stop` said so; running again goes on.
+        StudyCancelled: It was cancelled while it ran; its run folder keeps what was done.
+        LeaseLost: It was given to another while it ran, or while this process slept.
     """
+    hold = hold or Hold()
     study = Study(spec, home or config.home(), hardware, report, should_stop)
-    with Store.open(database_url or config.database_url()) as store, study.claimed():
-        _enter(store, study)
+    with Store.open(database_url or config.database_url()) as store, study.folder_locked() as is_alone:
+        store.add_study(new_study(spec))
         stored = store.study(spec.key)
-        if stored.status == "done" and set(spec.properties) <= _answered(stored.measurements, stored.failures):
+        is_answered = stored.status == "done" and set(spec.properties) <= _answered(
+            stored.measurements, stored.failures
+        )
+        if is_answered and hold.attempt_id is None:
             return _result(study, "existing", stored.measurements, stored.failures, stored.criteria)
-        store.start_study(spec.key)
-        return _carry_out(store, study, carry_out)
+        with hold.lease(store, spec.key, is_alone=is_alone, report=report) as lease:
+            study.take_folder()
+            study.report = lease.report
+            study.should_stop = lambda: lease.is_over() or should_stop()
+            try:
+                return _carry_out(store, study, lease, carry_out)
+            except Interrupted:
+                lease.refuse_if_over()
+                raise
 
 
-def _carry_out(store: Store, study: Study, carry_out: Callable[[Step], dict[str, Any]]) -> StudyResult:
+def _carry_out(store: Store, study: Study, lease: Lease, carry_out: Callable[[Step], dict[str, Any]]) -> StudyResult:
+    attempt_id = lease.claim.attempt_id
     details: dict[str, Any] = {}
     for sequence, step in enumerate(study.steps()):
         started = datetime.now(UTC)
+        lease.refuse_if_over()
         try:
             details = carry_out(step)
         except StepFailed as error:
+            if isinstance(error, MachineFailed) and lease.requeues_errors:
+                raise
             failure = study._failure(step.name, error)
-            store.record_stage(study.key, _stage_record(sequence, step, "failed", started, {}))
-            store.fail_study(study.key, failure)
+            record = _stage_record(sequence, step, "failed", started, {})
+            lease.patiently(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
+            lease.patiently(partial(store.fail_study, study.key, failure, attempt_id=attempt_id))
             return _result(study, "failed", (), (failure,))
-        except BaseException:
-            store.requeue_study(study.key)
-            raise
         noted = {name: value for name, value in details.items() if name not in RESULTS}
-        store.record_stage(study.key, _stage_record(sequence, step, "done", started, noted))
+        record = _stage_record(sequence, step, "done", started, noted)
+        lease.patiently(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
+    study.guard()
     measurements = [Measurement.model_validate(m) for m in details["measurements"]]
     failures = [Failure.model_validate(f) for f in details["failures"]]
     criteria = [Criterion.model_validate(c) for c in details["criteria"]]
-    store.finish_study(
+    finish = partial(
+        store.finish_study,
         study.key,
         measurements,
         criteria=criteria,
         failures=failures,
         provenance=study.provenance(),
         artifacts=study.artifacts(),
+        attempt_id=attempt_id,
     )
+    lease.patiently(finish)
     _write_page(store, study)
     return _result(study, "done", measurements, failures, criteria)
 
@@ -518,12 +563,12 @@ def _write_page(store: Store, study: Study) -> None:
         study._say("report", f"the page could not be written: {error}")
 
 
-def _enter(store: Store, study: Study) -> None:
+def new_study(spec: StudySpec) -> NewStudy:
+    """A study as it enters the database, with its estimated cost."""
     from polyomics.chemistry.repeat_unit import parse_repeat_unit
 
-    spec = study.spec
     unit = parse_repeat_unit(spec.polymer.psmiles)
-    store.add_study(
+    return NewStudy(
         key=spec.key,
         polymer=Polymer(
             key=unit.key,
@@ -537,7 +582,7 @@ def _enter(store: Store, study: Study) -> None:
         replicate=spec.replicate,
         temperature_k=spec.conditions.temperature_k,
         pressure_bar=spec.conditions.pressure_bar,
-        run_folder=study.relative_folder,
+        run_folder=f"runs/{spec.key}",
     )
 
 

@@ -15,8 +15,8 @@ from polyomics.equilibrium import CRITERIA, OVERALL
 from polyomics.errors import StudyBusy
 from polyomics.files import read_json
 from polyomics.md.engine import Hardware
+from polyomics.md.progress import Interrupted
 from polyomics.md.protocol import Nonbonded, Protocol
-from polyomics.md.runner import Interrupted
 from polyomics.md.stages.minimise import Minimise
 from polyomics.md.stages.npt import Npt
 from polyomics.md.stages.nvt import Nvt
@@ -250,7 +250,7 @@ def test_a_step_that_fails_is_a_failure_row_and_can_be_tried_again(
 
 
 def test_two_processes_do_not_run_one_study_at_once(tmp_path: Path) -> None:
-    with Study(spec(), tmp_path).claimed(), pytest.raises(StudyBusy, match=spec().key):
+    with Study(spec(), tmp_path).folder_locked(), pytest.raises(StudyBusy, match=spec().key):
         run_study(spec(), home=tmp_path, database_url=f"sqlite:///{tmp_path / 'p.db'}")
 
 

@@ -7,9 +7,24 @@ from typing import Annotated, Any
 import typer
 
 from polyomics import __version__
-from polyomics.cli import catalogue, check, database, doctor, plot, results, run, validate
+from polyomics.cli import (
+    catalogue,
+    check,
+    control,
+    database,
+    doctor,
+    plot,
+    results,
+    run,
+    status,
+    submit,
+    up,
+    validate,
+    worker,
+)
 
 LOOK = "Look at results"
+QUEUE = "Many studies, many machines"
 RUN = "Run"
 MACHINE = "Machine and database"
 
@@ -29,6 +44,14 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("presets", catalogue.presets, RUN),
     ("protocol", catalogue.protocol, RUN),
     ("properties", catalogue.properties, RUN),
+    ("submit", submit.submit, QUEUE),
+    ("status", status.status, QUEUE),
+    ("cancel", control.cancel, QUEUE),
+    ("retry", control.retry, QUEUE),
+    ("priority", control.priority, QUEUE),
+    ("logs", control.logs, QUEUE),
+    ("worker", worker.worker, QUEUE),
+    ("up", up.up, QUEUE),
     ("list", results.list_studies, LOOK),
     ("show", results.show, LOOK),
     ("report", plot.report, LOOK),
@@ -58,7 +81,7 @@ def make_application() -> Any:
 def _database_application() -> typer.Typer:
     app = typer.Typer(rich_markup_mode="rich", help="Look at the tables of the database, or upgrade them.")
     app.callback(invoke_without_command=True)(_help_without_command)
-    for name, command in (("status", database.status), ("upgrade", database.upgrade)):
+    for name, command in (("status", database.status), ("upgrade", database.upgrade), ("copy", database.copy)):
         app.command(name, help=_unwrapped(command.__doc__))(command)
     return app
 

@@ -67,3 +67,8 @@ def upgrade(as_json: AsJson = False) -> None:
         typer.echo(f"{after.url} is at version {after.revision}; nothing to do")
     else:
         typer.echo(f"{after.url} went from version {before.revision or 'none'} to {after.revision}")
+
+
+def copy() -> int:
+    """To be written."""
+    raise NotImplementedError

@@ -90,7 +90,7 @@ class Runner:
     def _result(self, request: Request) -> StudyResult:
         from polyomics.cli.progress import progress_display
         from polyomics.cli.render import clean_stdout
-        from polyomics.md.runner import Interrupted
+        from polyomics.md.progress import Interrupted
 
         terminal = self.messages.is_terminal and not self.messages.is_dumb_terminal
         display = progress_display(self.messages, live=terminal)

@@ -8,6 +8,7 @@ from polyomics.config import database_url
 from polyomics.database.exchange import export
 from polyomics.database.rows import (
     Artifact,
+    NewStudy,
     Polymer,
     StageRecord,
     StoredFailure,
@@ -20,6 +21,7 @@ from polyomics.database.store import Store
 
 __all__ = [
     "Artifact",
+    "NewStudy",
     "Polymer",
     "ResultRow",
     "SchemaState",

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from polyomics.database.selection import ResultRow
 from polyomics.database.store import Store
-from polyomics.database.tables import Study
+from polyomics.database.submission import whole_spec
+from polyomics.database.tables import Protocol, Study
 from polyomics.records import Measurement
 from polyomics.replicates import combine_measurements, replicate_group
 
@@ -53,10 +54,11 @@ def combined_rows(store: Store, rows: Sequence[ResultRow]) -> list[CombinedRow]:
 
 def _groups(store: Store, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     for start in range(0, len(keys), KEYS_AT_A_TIME):
-        statement = select(Study.key, Study.spec).where(Study.key.in_(keys[start : start + KEYS_AT_A_TIME]))
+        columns = select(Study.key, Study.spec, Protocol.content).join(Protocol)
+        statement = columns.where(Study.key.in_(keys[start : start + KEYS_AT_A_TIME]))
         with store.reading() as connection:
-            for key, spec in connection.execute(statement):
-                yield key, replicate_group(spec, key)
+            for key, rest, protocol in connection.execute(statement):
+                yield key, replicate_group(whole_spec(rest, protocol), key)
 
 
 def _combined(members: Sequence[ResultRow]) -> CombinedRow:

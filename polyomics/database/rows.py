@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from polyomics.records import Criterion, Failure, Measurement, Record
 
-StudyStatus = Literal["queued", "running", "done", "failed"]
+StudyStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 StageStatus = Literal["queued", "running", "done", "failed", "skipped"]
 
 
@@ -34,6 +34,33 @@ class Polymer(Record):
     """Formula of the repeat unit, Hill order."""
     molar_mass_g_mol: float = Field(gt=0)
     """Molar mass of the repeat unit [g/mol]."""
+
+
+class NewStudy(Record):
+    """A study to be entered."""
+
+    key: str = Field(min_length=1)
+    """Digest of everything that determines the result."""
+    polymer: Polymer
+    """Which polymer."""
+    spec: dict[str, Any]
+    """The whole request."""
+    preset: str
+    """Name of the preset the spec started from."""
+    seed: int
+    """Seed of every random choice."""
+    replicate: int
+    """Number of the independent repetition, from 0."""
+    temperature_k: float
+    """Temperature asked for [K]."""
+    pressure_bar: float
+    """Pressure asked for [bar]."""
+    run_folder: str
+    """Folder of the run, relative to the home folder."""
+    gpu_hours: float | None = None
+    """Estimated cost on one GPU [h]."""
+    segment_gpu_s: float | None = None
+    """Estimated time of its longest segment on one GPU [s]."""
 
 
 class Artifact(Record):
@@ -66,6 +93,102 @@ class StageRecord(Record):
     """When it ended (UTC)."""
     detail: dict[str, Any] = Field(default_factory=dict)
     """What is worth keeping of it, as plain JSON values (ps done, restarts, smallest time step)."""
+
+
+class Holder(Record):
+    """Who holds a study."""
+
+    host: str
+    """Name of the machine."""
+    pid: int | None = None
+    """Process, if it is there already."""
+    worker_id: int | None = None
+    """Row of the worker it belongs to; none of a run by hand."""
+    device: str = ""
+    """What it computes on, as `CUDA_VISIBLE_DEVICES` has it; empty on a CPU."""
+
+
+class Claim(Record):
+    """A study that is held, and the attempt that holds it."""
+
+    attempt_id: int
+    """The attempt: the fence of everything written for the study."""
+    number: int
+    """How many attempts there have been, this one included."""
+    key: str
+    """The study."""
+    spec: dict[str, Any]
+    """The whole request."""
+    flow_run_id: str | None
+    """Its run in the Prefect dashboard, if it has one."""
+
+
+class Attempt(Record):
+    """One holder of a study, from its claim to its end."""
+
+    id: int
+    """Its identity, and the fence of what it writes."""
+    number: int
+    """From 1."""
+    worker: str | None
+    """Name of the worker; none of a run by hand."""
+    host: str
+    """Machine."""
+    pid: int | None
+    """Process."""
+    device: str
+    """What it computed on; empty on a CPU."""
+    version: str
+    """Version of polyomics."""
+    claimed: datetime
+    """When it began (UTC)."""
+    seen: datetime
+    """When it was last heard of (UTC)."""
+    lease_until: datetime
+    """When its lease runs, or ran, out (UTC)."""
+    ended: datetime | None
+    """When it ended (UTC); none while it lasts."""
+    outcome: Literal["done", "failed", "released", "cancelled", "error", "lost"] | None
+    """How it ended."""
+    error_kind: str | None
+    """Class of what ended it."""
+    error_message: str | None
+    """What that said."""
+    reached_ps: float
+    """Simulated time that was done when it was last heard of [ps]."""
+    progress: dict[str, Any]
+    """What it last said of itself."""
+
+
+class WorkerRow(Record):
+    """A process that takes studies from the queue."""
+
+    id: int
+    """Its row."""
+    name: str
+    """Unique name."""
+    host: str
+    """Machine."""
+    pid: int
+    """Process."""
+    pool: str
+    """Pool it works for."""
+    slots: int
+    """Studies it runs at a time."""
+    devices: tuple[str, ...]
+    """Its GPUs, as the driver names them."""
+    version: str
+    """Version of polyomics."""
+    state: Literal["working", "draining", "quarantined", "stopped"]
+    """What it does."""
+    note: str
+    """Why it is in this state."""
+    ns_per_day: float | None
+    """Speed measured when it started."""
+    started: datetime
+    """When it started (UTC)."""
+    seen: datetime
+    """When it was last heard of (UTC)."""
 
 
 class StoredFailure(Failure):

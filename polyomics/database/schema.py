@@ -36,7 +36,7 @@ from polyomics.records import Record
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every version of the tables, oldest first; the last is what this code reads and writes."""
 VERSION_TABLE = "polyomics_version"
 """Ours alone, so that other programs' tables may live in the same PostgreSQL database."""
@@ -135,12 +135,19 @@ def prepare(engine: Engine, url: URL, *, read_only: bool) -> None:
     if read_only and status == "empty":
         raise StorageUnavailable(f"the database {masked(url)} has no results yet; run a polymer first")
     if read_only or (status == "older" and url.drivername != "sqlite"):
-        raise StorageUnavailable(
-            f"the database {masked(url)} has tables of version {revision}, this polyomics needs "
-            f"{REVISIONS[-1]}; make a copy of it, stop what writes to it, and upgrade it with "
-            "`polyomics db upgrade` (polyomics.database.upgrade(url) from Python)"
-        )
+        raise _too_old(url, revision)
     upgrade(url)
+
+
+def check_revision(connection: Connection, url: str) -> None:
+    """Refuse to go on with tables that were changed since the database was opened: one look-up.
+
+    Raises:
+        StorageUnavailable: They are older or newer than this code; the message says what to upgrade.
+    """
+    revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+    if revision != REVISIONS[-1]:
+        raise _too_new(parse_url(url), revision) if revision not in REVISIONS else _too_old(parse_url(url), revision)
 
 
 def _state(connection: Connection) -> tuple[_State, str | None]:
@@ -159,6 +166,14 @@ def _too_new(url: URL, revision: str | None) -> DatabaseTooNew:
     return DatabaseTooNew(
         f"the database {masked(url)} has tables of version {revision}, newer than the {REVISIONS[-1]} of "
         "this polyomics; install the polyomics that made it, or a newer one"
+    )
+
+
+def _too_old(url: URL, revision: str | None) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"the database {masked(url)} has tables of version {revision}, this polyomics needs "
+        f"{REVISIONS[-1]}; make a copy of it, stop what writes to it, and upgrade it with "
+        "`polyomics db upgrade` (polyomics.database.upgrade(url) from Python)"
     )
 
 

@@ -21,13 +21,18 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RECORD_SCHEMA_VERSION = 1
 """Version of the layout of `study.spec`, kept with each row so that old specs stay readable."""
 
-STUDY_STATUSES = ("queued", "running", "done", "failed")
+STUDY_STATUSES = ("queued", "running", "done", "failed", "cancelled")
+OVER = ("done", "failed", "cancelled")
+"""Statuses of a study nobody works on any more."""
+OUTCOMES = ("done", "failed", "released", "cancelled", "error", "lost")
+WORKER_STATES = ("working", "draining", "quarantined", "stopped")
 STAGE_STATUSES = ("queued", "running", "done", "failed", "skipped")
 VERDICTS = ("pass", "fail", "unknown")
 
@@ -112,21 +117,39 @@ class Polymer(Base):
     created: Mapped[datetime]
 
 
+class Protocol(Base):
+    """The protocol of many studies, kept once: it is nine tenths of a spec."""
+
+    __tablename__ = "protocol"
+    __table_args__ = (UniqueConstraint("key"), CheckConstraint("key <> ''", name="key_not_empty"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    key: Mapped[str]
+    content: Mapped[dict[str, Any]]
+
+
 class Study(Base):
-    """One polymer, one way of simulating it, one seed; the key is the digest of all that."""
+    """One polymer, one way of simulating it, one seed; the key is the digest of all that.
+
+    `spec` is without its protocol, which is in the row `protocol_id` points to. The columns from `priority` on are
+    of the queue, and change no result.
+    """
 
     __tablename__ = "study"
     __table_args__ = (
         UniqueConstraint("key"),
         Index(None, "polymer_id"),
         Index(None, "status", "created"),
+        Index(None, "status", "pool", "priority", "id", "gpu_hours"),
         one_of("status", STUDY_STATUSES),
         CheckConstraint("key <> ''", name="key_not_empty"),
-        CheckConstraint("(status IN ('done', 'failed')) = (ended IS NOT NULL)", name="ended_when_over"),
+        CheckConstraint("(status IN ('done', 'failed', 'cancelled')) = (ended IS NOT NULL)", name="ended_when_over"),
         CheckConstraint("status <> 'running' OR started IS NOT NULL", name="started_when_running"),
         CheckConstraint("replicate >= 0", name="replicate_not_negative"),
         CheckConstraint("temperature_k > 0", name="temperature_positive"),
         CheckConstraint("substr(run_folder, 1, 1) <> '/'", name="run_folder_relative"),
+        CheckConstraint("priority BETWEEN 0 AND 2", name="priority_known"),
+        CheckConstraint("gpu_hours >= 0", name="gpu_hours_not_negative"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -144,6 +167,122 @@ class Study(Base):
     created: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
+    protocol_id: Mapped[int] = mapped_column(RowId, ForeignKey("protocol.id"))
+    priority: Mapped[int] = mapped_column(Integer, server_default="1")
+    """0 low, 1 normal, 2 high."""
+    pool: Mapped[str] = mapped_column(Text, server_default="")
+    """Workers of which pool may take it; empty: of any."""
+    gpu_hours: Mapped[float | None]
+    """Estimated cost."""
+    segment_gpu_s: Mapped[float | None]
+    """Estimated time of its longest segment: what a worker that has to leave must still have [s]."""
+    flow_run_id: Mapped[str | None]
+    """Its run in the Prefect dashboard."""
+
+
+class Campaign(Base):
+    """A name under which studies were submitted; a study may be of several."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (UniqueConstraint("name"), CheckConstraint("name <> ''", name="name_not_empty"))
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str]
+    created: Mapped[datetime]
+
+
+class CampaignStudy(Base):
+    """Which studies a campaign has."""
+
+    __tablename__ = "campaign_study"
+    __table_args__ = (Index(None, "study_id"),)
+
+    campaign_id: Mapped[int] = mapped_column(RowId, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
+    study_id: Mapped[int] = mapped_column(RowId, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Worker(Base):
+    """A process that takes studies from the queue and runs them."""
+
+    __tablename__ = "worker"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        Index(None, "pool", "seen"),
+        one_of("state", WORKER_STATES),
+        CheckConstraint("name <> ''", name="name_not_empty"),
+        CheckConstraint("slots >= 0", name="slots_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int] = mapped_column(Integer)
+    pool: Mapped[str]
+    slots: Mapped[int] = mapped_column(Integer)
+    devices: Mapped[list[str]]
+    version: Mapped[str]
+    state: Mapped[str]
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    """Why it is in this state."""
+    ns_per_day: Mapped[float | None]
+    """Speed measured when it started."""
+    started: Mapped[datetime]
+    seen: Mapped[datetime]
+
+
+class Attempt(Base):
+    """One holder of a study from its claim to its end; the latest without an end holds the lease.
+
+    The id is the fence: whoever writes for a study names the attempt it holds, and is refused once that has ended.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        UniqueConstraint("study_id", "number"),
+        Index(
+            "uq_attempt_study_id_live",
+            "study_id",
+            unique=True,
+            sqlite_where=text("ended IS NULL"),
+            postgresql_where=text("ended IS NULL"),
+        ),
+        Index(None, "ended", "lease_until"),
+        Index(None, "worker_id"),
+        one_of("outcome", OUTCOMES),
+        CheckConstraint("(outcome IS NULL) = (ended IS NULL)", name="outcome_when_ended"),
+        CheckConstraint("number >= 1", name="number_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    study_id: Mapped[int] = _study_id()
+    number: Mapped[int] = mapped_column(Integer)
+    worker_id: Mapped[int | None] = mapped_column(RowId, ForeignKey("worker.id", ondelete="SET NULL"))
+    host: Mapped[str]
+    pid: Mapped[int | None] = mapped_column(Integer)
+    device: Mapped[str] = mapped_column(Text, server_default="")
+    version: Mapped[str]
+    claimed: Mapped[datetime]
+    seen: Mapped[datetime]
+    lease_until: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    error_kind: Mapped[str | None]
+    error_message: Mapped[str | None]
+    reached_ps: Mapped[float] = mapped_column(Double, server_default="0")
+    """Simulated time that was done when it was last heard of [ps]."""
+    progress: Mapped[dict[str, Any]]
+    """What it last said of itself."""
+
+
+class Duty(Base):
+    """A task that one process at a time does for all, such as keeping the dashboard filled."""
+
+    __tablename__ = "duty"
+    __table_args__ = (CheckConstraint("name <> ''", name="name_not_empty"),)
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    holder: Mapped[str]
+    until: Mapped[datetime]
 
 
 class Provenance(Base):

@@ -34,3 +34,7 @@ Report = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Ignore a report."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; everything up to the last segment is on disk."""

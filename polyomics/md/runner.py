@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,17 @@ import numpy as np
 import openmm
 
 from polyomics.cell.cell import Cell
-from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable
+from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable, StorageUnavailable
 from polyomics.files import is_intact, read_json, remove_except, sha256, write_json
 from polyomics.md.engine import Engine, Hardware
-from polyomics.md.progress import Progress, Report, silent
+from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.md.protocol import Protocol
 from polyomics.md.stage import SegmentRequest, SegmentResult, Stage, Unstable
 from polyomics.md.state import PhaseState
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".unfinished-"
+"""Beginning of the name of the folder in which a run writes the segment it is at; no other run writes there."""
 LARGEST_NUMBER_OF_HALVINGS = 3
 """How many times the time step of one segment is halved before the stage is given up."""
 EXPLOSION_WORDS = ("NaN", "nan", "infinite", "onstraint", "Maximum number of iterations")
@@ -58,10 +62,6 @@ class FinishedStage:
         return list(self.manifest["events"])
 
 
-class Interrupted(Exception):
-    """The run was asked to stop; everything up to the last segment is on disk."""
-
-
 class ProtocolRun:
     """A protocol being run from a cell, stage by stage, going on from whatever its folder already holds.
 
@@ -75,6 +75,7 @@ class ProtocolRun:
         hardware: Platform, threads, device; the fastest platform by default.
         report: Takes progress reports.
         should_stop: Asked before every segment; True ends the run with `Interrupted`, to be resumed later.
+        guard: Called before a segment is made to count; raises if the folder is not this run's any more.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class ProtocolRun:
         hardware: Hardware | None = None,
         report: Report = silent,
         should_stop: Callable[[], bool] = lambda: False,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self.protocol = protocol
         self.folder = folder
         self.seed = seed
         self.engine = Engine(cell, protocol.nonbonded, hardware or Hardware())
         self.should_stop = should_stop
+        self.guard = guard
         self._tracker = _Tracker(protocol, report)
         self._states = {0: PhaseState(cell.positions_nm, None, cell.box_nm)}
 
@@ -116,7 +119,9 @@ class ProtocolRun:
             self.run_stage(number - 1)
         stage, path = self.protocol.stages[number - 1], self.stage_folder(number)
         start = self._states[number - 1]
-        run = _StageRun(stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, extensions)
+        run = _StageRun(
+            stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, self.guard, extensions
+        )
         manifest, self._states[number] = run.to_the_end()
         return FinishedStage(stage, path, manifest)
 
@@ -152,7 +157,9 @@ class _StageRun:
     seed: int
     tracker: _Tracker
     should_stop: Callable[[], bool]
+    guard: Callable[[], None]
     extensions: int = 0
+    unfinished: Path = Path()
 
     def to_the_end(self) -> tuple[dict[str, Any], PhaseState]:
         manifest, state = self._resume()
@@ -160,14 +167,29 @@ class _StageRun:
         n_done = len(manifest["segments"])
         n_wanted = self.stage.n_segments * (1 + max(self.extensions, self._n_begun(n_done)))
         self.tracker.begin(self.stage, self.number, n_done, n_wanted)
-        for index in range(n_done, n_wanted):
-            if self.should_stop():
-                raise Interrupted(f"stopped before segment {index} of stage {self.stage.name}")
-            state = self._run_segment(manifest, state, index)
+        with self._unfinished_folder() as self.unfinished:
+            for index in range(n_done, n_wanted):
+                if self.should_stop():
+                    raise Interrupted(f"stopped before segment {index} of stage {self.stage.name}")
+                state = self._run_segment(manifest, state, index)
         if not manifest["done"]:
             manifest["done"] = True
-            write_json(self.path / MANIFEST, manifest)
+            self._save(manifest)
         return manifest, state
+
+    def _save(self, manifest: dict[str, Any]) -> None:
+        self.guard()
+        write_json(self.path / MANIFEST, manifest)
+
+    @contextmanager
+    def _unfinished_folder(self) -> Iterator[Path]:
+        """A folder that no other run writes in, whatever it believes to hold."""
+        try:
+            folder = tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self.path, ignore_cleanup_errors=True)
+        except OSError as error:
+            raise StorageUnavailable(f"cannot write {self.path}: {error.strerror}") from error
+        with folder as name:
+            yield Path(name)
 
     def _n_begun(self, n_done: int) -> int:
         """Extensions that segments on disk are of; each was asked for by a run before this one."""
@@ -184,6 +206,7 @@ class _StageRun:
             segments.clear()
             manifest["done"] = False
         known = {name for segment in segments for name in segment["files"]} | {MANIFEST}
+        self.guard()
         self.path.mkdir(parents=True, exist_ok=True)
         remove_except(self.path, lambda path: path.name in known)
         if not segments:
@@ -224,7 +247,7 @@ class _StageRun:
                 continue
             self._commit(manifest, index, result)
             return result.end
-        write_json(self.path / MANIFEST, manifest)
+        self._save(manifest)
         raise SimulationUnstable(
             f"stage {self.stage.name!r} exploded in segment {index} with its time step and with "
             f"{2**LARGEST_NUMBER_OF_HALVINGS} times smaller ones ({manifest['events'][-1]['message']}); "
@@ -253,16 +276,20 @@ class _StageRun:
             index=index,
             seed=int(entropy.generate_state(1, np.uint64)[0]),
             timestep_factor=0.5**halvings,
-            thermo_path=self.path / f"thermo.{index:04d}.csv",
-            frames_path=self.path / f"frames.{index:04d}.xtc",
+            thermo_path=self.unfinished / f"thermo.{index:04d}.csv",
+            frames_path=self.unfinished / f"frames.{index:04d}.xtc",
             on_progress=self.tracker.update,
         )
 
     def _commit(self, manifest: dict[str, Any], index: int, result: SegmentResult) -> None:
-        """Write the end state, then the manifest that makes the segment count, then drop old states."""
-        state_path = self.path / f"state.{index:04d}.npz"
+        """Put the segment's files in place, then the manifest that makes it count, then drop old states."""
+        state_path = self.unfinished / f"state.{index:04d}.npz"
         result.end.save(state_path)
-        files = {path.name: sha256(path) for path in (*result.files, state_path)}
+        written = (*result.files, state_path)
+        files = {path.name: sha256(path) for path in written}
+        self.guard()
+        for path in written:
+            path.replace(self.path / path.name)
         manifest["segments"].append(
             {
                 "index": index,
@@ -277,7 +304,7 @@ class _StageRun:
         stale = [segment["state"] for segment in old if segment["state"] in segment["files"]]
         for segment in old:
             segment["files"].pop(segment["state"], None)
-        write_json(self.path / MANIFEST, manifest)
+        self._save(manifest)
         for name in stale:
             (self.path / name).unlink(missing_ok=True)
 

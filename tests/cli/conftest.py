@@ -14,7 +14,9 @@ import pytest
 import polyomics
 from polyomics.cli import main
 from polyomics.cli.options import spec_of
-from polyomics.database import Artifact, Polymer, StageRecord, Store
+from polyomics.database import Artifact, StageRecord, Store
+from polyomics.database.queue import Queue
+from polyomics.database.rows import Holder
 from polyomics.records import Criterion, Failure, Measurement
 from polyomics.spec import StudySpec
 
@@ -146,7 +148,6 @@ def filled(polyomics_home: Path) -> dict[str, str]:
         done, failed = spec_of("*CC(*)c1ccccc1", {}), spec_of("*CC*", {"temperature_k": 450.0})
         for spec in (done, failed):
             _enter(store, spec)
-            store.start_study(spec.key)
         store.record_stage(
             done.key,
             StageRecord(sequence=3, name="sample", kind="npt", status="done", detail={"ps": 120.0, "ns_per_day": 91.5}),
@@ -181,22 +182,10 @@ def filled(polyomics_home: Path) -> dict[str, str]:
 
 
 def _enter(store: Store, spec: StudySpec) -> None:
-    from polyomics.chemistry import parse_repeat_unit
+    from polyomics.study import new_study
 
-    unit = parse_repeat_unit(spec.polymer.psmiles)
-    store.add_study(
-        key=spec.key,
-        polymer=Polymer(
-            key=unit.key, psmiles=unit.psmiles, formula=unit.formula, molar_mass_g_mol=unit.molar_mass_g_mol
-        ),
-        spec=spec.model_dump(mode="json"),
-        preset=spec.preset,
-        seed=spec.seed,
-        replicate=spec.replicate,
-        temperature_k=spec.conditions.temperature_k,
-        pressure_bar=spec.conditions.pressure_bar,
-        run_folder=f"runs/{spec.key}",
-    )
+    store.add_study(new_study(spec))
+    Queue(store).claim(spec.key, Holder(host="here"))
 
 
 @pytest.fixture
@@ -236,7 +225,6 @@ def finished(polyomics_home: Path) -> Callable[..., StudySpec]:
         ]
         with Store.open(f"sqlite:///{polyomics_home / 'polyomics.db'}") as store:
             _enter(store, spec)
-            store.start_study(spec.key)
             store.finish_study(spec.key, measurements, failures=failures)
         return spec
 

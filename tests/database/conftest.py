@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 import polyomics
-from polyomics.database import Polymer, Store
+from polyomics.database import NewStudy, Polymer, Store
+from polyomics.database.queue import Queue
+from polyomics.database.rows import Claim, Holder
 from polyomics.records import Measurement
 
 _numbers = itertools.count()
@@ -92,10 +94,20 @@ def add_study() -> Callable[..., str]:
             "pressure_bar": 1.01325,
             "run_folder": f"runs/{key}",
         }
-        store.add_study(key=key, **(fields | changes))
+        store.add_study(NewStudy(key=key, **(fields | changes)))
         return key
 
     return add
+
+
+@pytest.fixture
+def claim() -> Callable[[Store, str], Claim]:
+    """Claims a study for this process, whose predecessor is taken for dead."""
+
+    def take(store: Store, key: str) -> Claim:
+        return Queue(store).claim(key, Holder(host="here"), holder_before_is_dead=True)
+
+    return take
 
 
 @pytest.fixture
@@ -116,7 +128,7 @@ def rows_of(url: str) -> Callable[[str], list[tuple[Any, ...]]]:
     def read(table: str) -> list[tuple[Any, ...]]:
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.connect() as connection:
-            found = [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))]
+            found = [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1"))]
         engine.dispose()
         return found
 

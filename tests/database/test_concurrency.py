@@ -14,10 +14,19 @@ N_STUDIES = 10
 
 WRITE = """
 import sys, time
-from polyomics.database import Polymer, StageRecord, Store
+from polyomics.database import NewStudy, Polymer, StageRecord, Store
+from polyomics.database.queue import Queue
+from polyomics.database.rows import Holder
+from polyomics.errors import StudyBusy
 from polyomics.records import Measurement
 url, worker, n_studies = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 polymer = Polymer(key="a1b2", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.054)
+def claim(key):
+    while True:
+        try:
+            return Queue(store).claim(key, Holder(host="here"))
+        except StudyBusy:
+            time.sleep(0.005)
 with Store.open(url) as store:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -25,13 +34,14 @@ with Store.open(url) as store:
     for i in range(n_studies):
         begun = time.perf_counter()
         for key in (f"own{worker}-{i}", f"common-{i}"):
-            store.add_study(key=key, polymer=polymer, spec={"i": i}, preset="demo", seed=i, replicate=0,
-                            temperature_k=300, pressure_bar=1, run_folder="runs/" + key)
-            store.start_study(key)
-            store.record_stage(key, StageRecord(sequence=0, name="npt", kind="npt", status="done"))
+            store.add_study(NewStudy(key=key, polymer=polymer, spec={"i": i}, preset="demo", seed=i, replicate=0,
+                            temperature_k=300, pressure_bar=1, run_folder="runs/" + key))
+            held = claim(key).attempt_id
+            step = StageRecord(sequence=0, name="npt", kind="npt", status="done")
+            store.record_stage(key, step, attempt_id=held)
             values = [Measurement(name=f"p{(j * (1 if worker % 2 else 7)) % 10}", value=i, stderr=0.1,
                                   unit="1", n_independent=5) for j in range(10)]
-            store.finish_study(key, values, provenance={"openmm": "8.6", "rdkit": "1"})
+            store.finish_study(key, values, provenance={"openmm": "8.6", "rdkit": "1"}, attempt_id=held)
         slowest = max(slowest, time.perf_counter() - begun)
     print(slowest)
 """
@@ -82,11 +92,12 @@ def test_killed_inside_a_transaction(
     add_study: Callable[..., str],
     density: Callable[..., Measurement],
     start_python: Callable[..., "subprocess.Popen[str]"],
+    claim: Callable[..., object],
 ) -> None:
     """5,000 values are written but not committed when the writer dies: none of them is there."""
     with Store.open(url) as store:
         key = add_study(store)
-        store.start_study(key)
+        claim(store, key)
         process = start_python(DIE, url, key)
         process.communicate(timeout=60)
         assert process.returncode == -9

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from polyomics.database import Polymer, Store, inspect_schema
+from polyomics.database import NewStudy, Polymer, Store, inspect_schema
 from polyomics.database.connection import masked, parse_url
 from polyomics.errors import StorageUnavailable
 
@@ -194,14 +194,16 @@ def test_path_with_odd_characters(tmp_path: Path) -> None:
     with Store.open(url.replace("?", "%3F")) as store:
         polymer = Polymer(key="k", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.0)
         assert store.add_study(
-            key="s",
-            polymer=polymer,
-            spec={},
-            preset="demo",
-            seed=0,
-            replicate=0,
-            temperature_k=300,
-            pressure_bar=1,
-            run_folder="runs/s",
+            NewStudy(
+                key="s",
+                polymer=polymer,
+                spec={},
+                preset="demo",
+                seed=0,
+                replicate=0,
+                temperature_k=300,
+                pressure_bar=1,
+                run_folder="runs/s",
+            )
         )
     assert any(path.name.startswith("my results #1 50%") for path in tmp_path.iterdir())

@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_the_rows(
         fields | {"study_id": 1 + i % 4, "name": f"p{i // 4:05}", "value": value}
         for i, value in enumerate(np.random.default_rng(0).normal(size=12_000).tolist())
     ]
-    with store._writing() as connection:
+    with store.writing() as connection:
         connection.execute(insert(tables.MeasurementRow), rows)
     for ending in READ:
         export(store, tmp_path / f"warm.{ending}", selection=Selection(limit=1))

@@ -14,10 +14,13 @@ from pydantic import ValidationError
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from polyomics.database import Artifact, Polymer, StageRecord, Store, tables
+from polyomics.database import Artifact, NewStudy, Polymer, StageRecord, Store, tables
+from polyomics.database.rows import Claim
 from polyomics.database.tables import Base
 from polyomics.errors import InvalidSettings, StudyNotFound
 from polyomics.records import Criterion, Failure, Measurement
+
+Claimer = Callable[..., Claim]
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 STAGE = StageRecord(
@@ -44,11 +47,13 @@ def everything(rows_of: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], 
     return lambda: {table: rows_of(table) for table in Base.metadata.tables}
 
 
-def test_life_of_a_study(store: Store, add_study: Callable[..., str], density: Callable[..., Measurement]) -> None:
+def test_life_of_a_study(
+    claim: Claimer, store: Store, add_study: Callable[..., str], density: Callable[..., Measurement]
+) -> None:
     key = add_study(store)
     assert store.study(key).status == "queued"
-    assert store.start_study(key)
-    assert store.counts() == {"queued": 0, "running": 1, "done": 0, "failed": 0}
+    claim(store, key)
+    assert store.counts() == {"queued": 0, "running": 1, "done": 0, "failed": 0, "cancelled": 0}
     store.record_stage(key, STAGE)
     store.record_provenance(key, {"openmm": "8.6", "platform": {"name": "CPU", "threads": 2}})
     values = [
@@ -72,6 +77,7 @@ def test_life_of_a_study(store: Store, add_study: Callable[..., str], density: C
 
 
 def test_every_step_twice_leaves_the_same_rows(
+    claim: Claimer,
     store: Store,
     add_study: Callable[..., str],
     density: Callable[..., Measurement],
@@ -80,7 +86,7 @@ def test_every_step_twice_leaves_the_same_rows(
     key = "5eed0001"
     steps: list[Callable[[], object]] = [
         lambda: add_study(store),
-        lambda: store.start_study(key),
+        lambda: claim(store, key),
         lambda: store.record_stage(key, STAGE),
         lambda: store.record_provenance(key, {"openmm": "8.6"}),
         lambda: store.record_measurements(key, [density(), density(temperature_k=300, pressure_bar=1)]),
@@ -98,9 +104,9 @@ def test_adding_tells_new_from_known(store: Store) -> None:
     polymer = Polymer(key="k", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.0)
     fields: dict[str, Any] = {"polymer": polymer, "spec": {}, "preset": "demo", "seed": 2**62, "replicate": 0}
     fields |= {"temperature_k": 300.0, "pressure_bar": 1.0, "run_folder": "runs/a"}
-    assert store.add_study(key="a", **fields) is True
-    assert store.add_study(key="a", **fields) is False
-    assert store.add_study(key="b", **fields) is True
+    assert store.add_study(NewStudy(key="a", **fields)) is True
+    assert store.add_study(NewStudy(key="a", **fields)) is False
+    assert store.add_study(NewStudy(key="b", **fields)) is True
     assert store.study("a").seed == 2**62
     assert {study.polymer for study in store.studies()} == {polymer}
 
@@ -144,13 +150,14 @@ def test_later_value_of_one_call_wins(
 
 
 def test_finishing_is_all_or_nothing(
+    claim: Claimer,
     store: Store,
     add_study: Callable[..., str],
     density: Callable[..., Measurement],
     everything: Callable[[], dict[str, Any]],
 ) -> None:
     key = add_study(store)
-    store.start_study(key)
+    claim(store, key)
     before = everything()
 
     def broken() -> Iterator[Artifact]:
@@ -162,9 +169,11 @@ def test_finishing_is_all_or_nothing(
     assert everything() == before
 
 
-def test_failure_and_rerun(store: Store, add_study: Callable[..., str], density: Callable[..., Measurement]) -> None:
+def test_failure_and_rerun(
+    claim: Claimer, store: Store, add_study: Callable[..., str], density: Callable[..., Measurement]
+) -> None:
     key = add_study(store)
-    store.start_study(key)
+    claim(store, key)
     store.record_failure(key, Failure(stage="density", kind="NotEnoughData", message="3 samples"))
     store.fail_study(key, FAILURE)
     failed = store.study(key)
@@ -174,22 +183,20 @@ def test_failure_and_rerun(store: Store, add_study: Callable[..., str], density:
         ("density", "NotEnoughData", None),
         ("charges", "ChargesNotConverged", "runs/5eed0001/sqm"),
     ]
-    assert store.start_study(key)
+    claim(store, key)
     running = store.study(key)
     assert running.failures == ()
     assert running.ended is None
     store.finish_study(key, [density()], failures=[Failure(stage="tg", kind="NotEnoughData", message="no sweep")])
     done = store.study(key)
     assert (done.status, len(done.measurements), len(done.failures)) == ("done", 1, 1)
-    assert not store.start_study(key)
-    assert store.study(key) == done
 
 
-def test_resumed_study_keeps_its_first_start(store: Store, add_study: Callable[..., str]) -> None:
+def test_resumed_study_keeps_its_first_start(claim: Claimer, store: Store, add_study: Callable[..., str]) -> None:
     key = add_study(store)
-    store.start_study(key)
+    claim(store, key)
     first = store.study(key).started
-    store.start_study(key)
+    claim(store, key)
     assert store.study(key).started == first
 
 
@@ -292,7 +299,7 @@ def test_paths_stay_below_the_home_folder(store: Store, add_study: Callable[...,
         Artifact(kind="cell", path=path, size_bytes=0, sha256="0" * 64)
 
 
-def test_finding_a_study(store: Store, add_study: Callable[..., str]) -> None:
+def test_finding_a_study(claim: Claimer, store: Store, add_study: Callable[..., str]) -> None:
     with pytest.raises(StudyNotFound, match="holds none yet"):
         store.study("abc")
     for key in ("abcd1111", "abcd2222", "ef%_3333"):
@@ -308,12 +315,14 @@ def test_finding_a_study(store: Store, add_study: Callable[..., str]) -> None:
         with pytest.raises(StudyNotFound, match="newest"):
             store.study(prefix)
     with pytest.raises(StudyNotFound):
-        store.start_study("ef")  # writing wants the whole key
+        claim(store, "ef")  # writing wants the whole key
 
 
-def test_every_writing_method_knows_its_study(store: Store, density: Callable[..., Measurement]) -> None:
+def test_every_writing_method_knows_its_study(
+    claim: Claimer, store: Store, density: Callable[..., Measurement]
+) -> None:
     for write in (
-        lambda: store.start_study("none"),
+        lambda: claim(store, "none"),
         lambda: store.finish_study("none", [density()]),
         lambda: store.fail_study("none", FAILURE),
         lambda: store.record_stage("none", STAGE),
@@ -326,12 +335,12 @@ def test_every_writing_method_knows_its_study(store: Store, density: Callable[..
             write()
 
 
-def test_listing(store: Store, add_study: Callable[..., str]) -> None:
+def test_listing(claim: Claimer, store: Store, add_study: Callable[..., str]) -> None:
     other = Polymer(key="c3d4", psmiles="*CCO*", formula="C2H4O", molar_mass_g_mol=44.05)
     add_study(store, "s1")
     add_study(store, "s2", polymer=other, preset="standard")
     add_study(store, "s3", replicate=1)
-    store.start_study("s2")
+    claim(store, "s2")
 
     def keys(**filters: Any) -> list[str]:
         return [study.key for study in store.studies(**filters)]
@@ -414,12 +423,12 @@ def test_the_database_itself_refuses(
     """Whoever writes around the store meets the constraints, and a correct row passes."""
     with Store.open(url) as store:
         add_study(store)
-        with pytest.raises((IntegrityError, DBAPIError)), store._writing() as connection:
+        with pytest.raises((IntegrityError, DBAPIError)), store.writing() as connection:
             connection.execute(insert(table).values(**(good | bad)))
-        with store._writing() as connection:
+        with store.writing() as connection:
             connection.execute(insert(table).values(**good))
         if table is not tables.Polymer and table is not tables.Study:
-            with pytest.raises(IntegrityError), store._writing() as connection:
+            with pytest.raises(IntegrityError), store.writing() as connection:
                 connection.execute(insert(table).values(**good))
 
 
@@ -435,7 +444,7 @@ def test_children_go_with_their_study(
     store.finish_study(key, [density()], criteria=CRITERIA[:1], provenance={"a": "b"}, artifacts=[ARTIFACT])
     children = ("measurement", "stage", "failure", "provenance", "artifact", "criterion")
     assert all(len(rows_of(table)) == 1 for table in children)
-    with store._writing() as connection:
+    with store.writing() as connection:
         connection.execute(text("DELETE FROM study"))
     assert all(rows_of(table) == [] for table in children)
     assert len(rows_of("polymer")) == 1

@@ -14,9 +14,9 @@ from polyomics.cell.cell import Cell
 from polyomics.errors import SimulationUnstable
 from polyomics.files import read_json
 from polyomics.md.engine import Hardware
-from polyomics.md.progress import Progress
+from polyomics.md.progress import Interrupted, Progress
 from polyomics.md.protocol import Nonbonded, Protocol
-from polyomics.md.runner import Interrupted, ProtocolRun, run_protocol
+from polyomics.md.runner import ProtocolRun, run_protocol
 from polyomics.md.stage import SegmentRequest, SegmentResult, Unstable
 from polyomics.md.stages.minimise import Minimise
 from polyomics.md.stages.npt import Npt

@@ -1,0 +1,295 @@
+"""The queue: who holds which study, for how long, and what became of it.
+
+A study is held by an **attempt**, whose lease the holder renews. Whoever finds a lease that has run out may give the
+study to another; the attempt then has an end, and everything its former holder still tries to write is refused
+(`writes.locked_study`). Times are those of the database, so that no worker's clock matters. Every method is one
+transaction and may be called again when nobody knows whether it was carried out.
+"""
+
+import platform
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from polyomics import __version__
+from polyomics.database import tables
+from polyomics.database.rows import Attempt, Claim, Holder
+from polyomics.database.schema import check_revision
+from polyomics.database.store import Store
+from polyomics.database.submission import whole_spec
+from polyomics.database.writes import end_attempt, fail, locked_study, now, plain_json, set_study
+from polyomics.errors import LeaseLost, StudyBusy, StudyNotFound
+from polyomics.records import Failure
+
+LEASE_S = 180.0
+"""How long a study stays with a holder that is not heard of."""
+MOST_DEATHS = 5
+"""How many times in a row a study may take its process with it at the same place before it is given up."""
+MOST_ERRORS = 3
+"""How many times in a row the same trouble of the machine may meet a study before it is given up."""
+EXPIRED_AT_A_TIME = 20
+
+Renewal = Literal["held", "cancelled", "lost"]
+
+
+class Queue:
+    """The studies of a store as work: to be claimed, held, and ended.
+
+    Args:
+        store: Where the studies are.
+        lease_s: How long a claim lasts without being renewed [s].
+        most_deaths: How many processes a study may end in a row without getting further.
+    """
+
+    def __init__(self, store: Store, *, lease_s: float = LEASE_S, most_deaths: int = MOST_DEATHS) -> None:
+        self.store = store
+        self.lease_s = lease_s
+        self.most_deaths = most_deaths
+
+    def claim_next(
+        self, holder: Holder, *, pools: Sequence[str] = ("",), segment_gpu_s: float | None = None
+    ) -> Claim | None:
+        """Take the study that is next: by priority, then by age; None if there is none.
+
+        Args:
+            holder: Who takes it.
+            pools: Pools whose studies may be taken; the empty one has those for anybody.
+            segment_gpu_s: Only studies whose longest segment is estimated to take at most this long [s].
+        """
+        with self.store.writing() as connection:
+            check_revision(connection, self.store.url)
+            self._take_from_the_dead(connection)
+            study_id = _next_study(connection, pools, segment_gpu_s)
+            return None if study_id is None else self._hold(connection, study_id, holder)
+
+    def claim(self, key: str, holder: Holder, *, holder_before_is_dead: bool = False) -> Claim:
+        """Take one study, whatever its status: a finished one is opened again.
+
+        Args:
+            key: Which one.
+            holder: Who takes it.
+            holder_before_is_dead: Its process is known to have ended, if it was on this machine.
+
+        Raises:
+            StudyBusy: Someone holds it.
+        """
+        with self.store.writing() as connection:
+            study = locked_study(connection, key)
+            held = _live_attempt(connection, study.id)
+            if held is not None:
+                dead = holder_before_is_dead and held.host == holder.host
+                left_s = (held.lease_until - now(connection)).total_seconds()
+                if left_s > 0 and not dead:
+                    raise StudyBusy(
+                        f"study {key} is being run by process {held.pid} of {held.host}; wait for it, or, if that is "
+                        f"gone, {left_s:.0f} s for its lease to run out"
+                    )
+                end_attempt(connection, held.id, "lost")
+            return self._hold(connection, study.id, holder)
+
+    def adopt(self, attempt_id: int, *, pid: int | None = None) -> Claim:
+        """The claim behind an attempt that was made for this process.
+
+        Raises:
+            LeaseLost: It has ended meanwhile.
+        """
+        attempt = tables.Attempt
+        with self.store.writing() as connection:
+            row = connection.execute(select(attempt.study_id, attempt.ended).where(attempt.id == attempt_id)).first()
+            if row is None or row.ended is not None:
+                raise LeaseLost(f"attempt {attempt_id} has ended; nothing is left to do for it")
+            connection.execute(update(attempt).where(attempt.id == attempt_id).values(pid=pid))
+            return _claim(connection, attempt_id)
+
+    def renew(self, attempt_id: int, progress: dict[str, Any] | None = None) -> Renewal:
+        """Prolong the lease of an attempt, and say how far it is.
+
+        Also one that ran out is prolonged, as long as nobody has taken the study.
+
+        Args:
+            attempt_id: Which attempt.
+            progress: Plain JSON values; `done_ps` among them says how far MD is.
+        """
+        attempt = tables.Attempt
+        with self.store.writing() as connection:
+            moment = now(connection)
+            values: dict[str, Any] = {"seen": moment, "lease_until": moment + timedelta(seconds=self.lease_s)}
+            if progress is not None:
+                values |= {"progress": plain_json(progress, "progress"), "reached_ps": progress.get("done_ps") or 0.0}
+            statement = update(attempt).where(attempt.id == attempt_id, attempt.ended.is_(None)).values(**values)
+            if connection.execute(statement).rowcount == 0:
+                return "lost"
+            status = select(tables.Study.status).join(attempt, attempt.study_id == tables.Study.id)
+            return "cancelled" if connection.scalar(status.where(attempt.id == attempt_id)) == "cancelled" else "held"
+
+    def release(self, attempt_id: int) -> None:
+        """Give a study back: it waits again, or stays cancelled if it was."""
+        self._end(attempt_id, "released")
+
+    def report_error(self, attempt_id: int, kind: str, message: str) -> None:
+        """End an attempt that met trouble of the machine, not of the study: the study waits for another.
+
+        The same kind of trouble several times in a row ends the study as failed.
+        """
+        self._end(attempt_id, "error", kind, message)
+
+    def report_death(self, attempt_id: int, message: str) -> None:
+        """End an attempt whose process is known to be gone; the study waits again.
+
+        A study whose processes die several times in a row without getting further has failed.
+        """
+        self._end(attempt_id, "lost", "ProcessDied", message)
+
+    def take_from_the_dead(self) -> int:
+        """End the attempts whose leases have run out; how many. `claim_next` does it too."""
+        with self.store.writing() as connection:
+            return self._take_from_the_dead(connection)
+
+    def attempts(self, key: str) -> list[Attempt]:
+        """The attempts at a study, oldest first."""
+        attempt, worker = tables.Attempt, tables.Worker
+        query = (
+            select(*attempt.__table__.columns, worker.name.label("worker"))
+            .join(worker, worker.id == attempt.worker_id, isouter=True)
+            .join(tables.Study, tables.Study.id == attempt.study_id)
+            .where(tables.Study.key == key)
+        )
+        with self.store.reading() as connection:
+            found = connection.execute(query.order_by(attempt.number)).mappings()
+            return [Attempt(**{name: row[name] for name in Attempt.model_fields}) for row in found]
+
+    # ---------------------------------------------------------------- inside
+
+    def _hold(self, connection: Connection, study_id: int, holder: Holder) -> Claim:
+        attempt, study = tables.Attempt, tables.Study
+        number = 1 + (connection.scalar(select(func.max(attempt.number)).where(attempt.study_id == study_id)) or 0)
+        moment = now(connection)
+        row = {
+            "study_id": study_id,
+            "number": number,
+            **holder.model_dump(),
+            "version": __version__,
+            "claimed": moment,
+            "seen": moment,
+            "lease_until": moment + timedelta(seconds=self.lease_s),
+            "progress": {},
+        }
+        attempt_id = connection.execute(insert(attempt).values(row).returning(attempt.id)).scalar_one()
+        before = connection.execute(select(study.status, study.started).where(study.id == study_id)).one()
+        goes_on = before.status in ("queued", "running") and before.started is not None
+        started = before.started if goes_on else moment
+        set_study(connection, study_id, status="running", started=started, ended=None)
+        connection.execute(delete(tables.FailureRow).where(tables.FailureRow.study_id == study_id))
+        return _claim(connection, attempt_id)
+
+    def _end(self, attempt_id: int, outcome: str, kind: str | None = None, message: str | None = None) -> None:
+        attempt = tables.Attempt
+        with self.store.writing() as connection:
+            study_key = select(tables.Study.key).join(attempt, attempt.study_id == tables.Study.id)
+            key = connection.scalar(study_key.where(attempt.id == attempt_id))
+            if key is None:
+                raise StudyNotFound(f"there is no attempt {attempt_id}")
+            self._end_and_requeue(connection, locked_study(connection, key), attempt_id, outcome, kind, message)
+
+    def _end_and_requeue(
+        self,
+        connection: Connection,
+        study: Row[*tuple[Any, ...]],
+        attempt_id: int,
+        outcome: str,
+        kind: str | None,
+        message: str | None,
+    ) -> bool:
+        if study.status == "cancelled" and outcome != "lost":
+            outcome = "cancelled"
+        if not end_attempt(connection, attempt_id, outcome, error_kind=kind, error_message=message):
+            return False
+        if study.status != "running":
+            return True
+        if _hopeless(connection, study.id, outcome, kind, self.most_deaths):
+            fail(connection, study, Failure(stage="run", kind=kind or "ProcessDied", message=message or ""))
+        else:
+            set_study(connection, study.id, status="queued")
+        return True
+
+    def _take_from_the_dead(self, connection: Connection) -> int:
+        attempt, study = tables.Attempt, tables.Study
+        moment = now(connection)
+        query = (
+            select(study.id, study.status, study.started, study.ended, attempt.id.label("attempt_id"), attempt.host)
+            .join(attempt, attempt.study_id == study.id)
+            .where(attempt.ended.is_(None), attempt.lease_until < moment)
+            .limit(EXPIRED_AT_A_TIME)
+        )
+        rows = connection.execute(query.with_for_update(of=study, skip_locked=True)).all()
+        silent = "its process was not heard of until its lease ran out"
+        return sum(
+            self._end_and_requeue(connection, row, row.attempt_id, "lost", "ProcessDied", f"{silent} ({row.host})")
+            for row in rows
+            if _is_still_silent(connection, row.attempt_id, moment)
+        )
+
+
+def this_host() -> str:
+    """Name of this machine, as stored with attempts."""
+    return platform.node()
+
+
+def _is_still_silent(connection: Connection, attempt_id: int, moment: Any) -> bool:
+    """Whether it has not been renewed while we waited for the lock."""
+    attempt = tables.Attempt
+    until = connection.scalar(select(attempt.lease_until).where(attempt.id == attempt_id, attempt.ended.is_(None)))
+    return until is not None and until < moment
+
+
+def _next_study(connection: Connection, pools: Sequence[str], segment_gpu_s: float | None) -> int | None:
+    """One index look-up per priority and pool, so that it takes as long in a queue of ten as of a million."""
+    study = tables.Study
+    for priority in (2, 1, 0):
+        found: list[int] = []
+        for pool in dict.fromkeys(pools):
+            query = select(study.id).where(study.status == "queued", study.pool == pool, study.priority == priority)
+            if segment_gpu_s is not None:
+                query = query.where((study.segment_gpu_s <= segment_gpu_s) | study.segment_gpu_s.is_(None))
+            query = query.order_by(study.id).limit(1).with_for_update(skip_locked=True)
+            found += connection.scalars(query).all()
+        if found:
+            return min(found)
+    return None
+
+
+def _live_attempt(connection: Connection, study_id: int) -> Row[*tuple[Any, ...]] | None:
+    attempt = tables.Attempt
+    query = select(attempt.id, attempt.host, attempt.pid, attempt.lease_until)
+    return connection.execute(query.where(attempt.study_id == study_id, attempt.ended.is_(None))).one_or_none()
+
+
+def _hopeless(connection: Connection, study_id: int, outcome: str, kind: str | None, most_deaths: int) -> bool:
+    """Whether the latest attempts all ended alike: in the same trouble, or dead at the same place."""
+    most = {"lost": most_deaths, "error": MOST_ERRORS}.get(outcome)
+    if most is None:
+        return False
+    attempt = tables.Attempt
+    query = select(attempt.outcome, attempt.error_kind, attempt.reached_ps).where(attempt.study_id == study_id)
+    latest = connection.execute(query.order_by(attempt.number.desc()).limit(most)).all()
+    alike = {(row.outcome, row.reached_ps if outcome == "lost" else row.error_kind) for row in latest}
+    return len(latest) == most and len(alike) == 1
+
+
+def _claim(connection: Connection, attempt_id: int) -> Claim:
+    attempt, study = tables.Attempt, tables.Study
+    query = (
+        select(attempt.number, study.key, study.spec, study.flow_run_id, study.run_folder, tables.Protocol.content)
+        .join(study, study.id == attempt.study_id)
+        .join(tables.Protocol, tables.Protocol.id == study.protocol_id)
+    )
+    row = connection.execute(query.where(attempt.id == attempt_id)).one()
+    return Claim(
+        attempt_id=attempt_id,
+        number=row.number,
+        key=row.key,
+        spec=whole_spec(row.spec, row.content),
+        flow_run_id=row.flow_run_id,
+    )

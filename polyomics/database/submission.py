@@ -1,0 +1,72 @@
+"""How studies enter the queue: many at once, each once, whoever asks and however often."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from polyomics.database import tables
+from polyomics.database.rows import NewStudy
+from polyomics.database.writes import checked_run_folder, dialect_insert, now, plain_json
+from polyomics.records import digest
+
+
+def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority: int = 1, pool: str = "") -> list[str]:
+    """Enter studies as queued, with their polymers and protocols; the keys of those that are new, in order.
+
+    Studies that are there already stay as they are. At most some hundred at a time: a statement has a limited length.
+
+    Args:
+        connection: In a transaction that may write.
+        studies: What to enter.
+        priority: 0 low, 1 normal, 2 high.
+        pool: Workers of which pool may take them; empty: of any.
+    """
+    wanted = {study.key: study for study in studies}
+    there = set(connection.scalars(select(tables.Study.key).where(tables.Study.key.in_(wanted))))
+    new = [study for key, study in wanted.items() if key not in there]
+    if not new:
+        return []
+    created = now(connection)
+    polymers = {study.polymer.key: study.polymer.model_dump() | {"created": created} for study in new}
+    specs = {study.key: split_spec(study.spec) for study in new}
+    protocols = {key: {"key": key, "content": content} for _, key, content in specs.values()}
+    polymer_ids = _ids(connection, tables.Polymer, polymers)
+    protocol_ids = _ids(connection, tables.Protocol, protocols)
+    rows = [
+        {
+            **study.model_dump(exclude={"polymer", "spec", "run_folder"}),
+            "polymer_id": polymer_ids[study.polymer.key],
+            "spec": specs[study.key][0],
+            "protocol_id": protocol_ids[specs[study.key][1]],
+            "run_folder": checked_run_folder(study.run_folder),
+            "status": "queued",
+            "schema_version": tables.RECORD_SCHEMA_VERSION,
+            "created": created,
+            "priority": priority,
+            "pool": pool,
+        }
+        for study in new
+    ]
+    statement = dialect_insert(connection, tables.Study).on_conflict_do_nothing(index_elements=["key"])
+    inserted = set(connection.scalars(statement.returning(tables.Study.key), rows))
+    return [study.key for study in new if study.key in inserted]
+
+
+def split_spec(spec: Mapping[str, Any]) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """A spec without its protocol, the protocol's key, and the protocol."""
+    rest = plain_json(spec, "spec")
+    content = rest.pop("protocol", {})
+    return rest, digest(content), content
+
+
+def whole_spec(rest: Mapping[str, Any], protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec with its protocol, as it was given."""
+    return {**rest, "protocol": dict(protocol)} if protocol else dict(rest)
+
+
+def _ids(connection: Connection, table: Any, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Ids of rows by their key, which are inserted where they are not there; in one order, so that no two wait."""
+    statement = dialect_insert(connection, table).on_conflict_do_nothing(index_elements=["key"])
+    connection.execute(statement, [rows[key] for key in sorted(rows)])
+    return {row.key: row.id for row in connection.execute(select(table.key, table.id).where(table.key.in_(rows)))}
