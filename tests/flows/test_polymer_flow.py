@@ -234,7 +234,7 @@ def test_a_failing_study_is_a_failed_run_and_a_failure_row(
 def test_an_error_of_the_user_reaches_the_caller(
     on_server: Server, tmp_path: Path, tiny_spec: StudySpec, hardware: Hardware
 ) -> None:
-    with Study(tiny_spec, home=tmp_path).claimed(), pytest.raises(StudyBusy):
+    with Study(tiny_spec, home=tmp_path).folder_locked(), pytest.raises(StudyBusy):
         run_polymer(tiny_spec, home=tmp_path, database_url=database_of(tmp_path), hardware=hardware)
 
 
