@@ -12,6 +12,12 @@ from dataclasses import dataclass
 
 from polyomics.md.progress import Report, silent
 from polyomics.study import StudyResult
+from polyomics.work.hold import Hold
+
+PATIENCE_S = 3600.0
+UNATTENDED = Hold(patience_s=PATIENCE_S, requeues_errors=True)
+"""How a study is held where nobody waits for the result, as in a Kubernetes job: the process waits for a database that
+is away, and trouble of the machine sends the study to another."""
 
 
 @dataclass
@@ -22,6 +28,10 @@ class Caller:
     """Takes progress reports."""
     database_url: str | None = None
     """Where results go, with its password."""
+    hold: Hold = UNATTENDED
+    """How the study is held."""
+    is_present: bool = False
+    """Whether somebody waits for the result, and hears what goes wrong."""
     result: StudyResult | None = None
     """How the study ended; known to the caller even when the server does not live to hear it."""
 

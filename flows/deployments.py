@@ -19,6 +19,11 @@ from polyomics.errors import PolyomicsError
 
 DEPLOYMENT = "study"
 """Name of the deployment: Prefect calls it `polymer/study`."""
+FOR_PREFECTS_WORKERS = {
+    "command": "prefect flow-run execute",
+    "env": {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "reschedule"},
+}
+"""How a worker of Prefect itself starts a run: asked to stop, it gives the run back instead of losing it."""
 
 
 def serve(limit: int) -> None:
@@ -38,6 +43,7 @@ def deployment(pool: str | None = None, queue: str | None = None) -> RunnerDeplo
         name=DEPLOYMENT,
         work_pool_name=pool,
         work_queue_name=queue,
+        job_variables=FOR_PREFECTS_WORKERS if pool else None,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 

@@ -7,8 +7,9 @@ while MD steps: tasks of a flow keep their state to themselves and send it in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,19 @@ from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 from prefect.utilities.urls import url_for
 
+from flows import states
 from flows.caller import Caller, called_by, caller
-from flows.dashboard import report_artifact, run_name, run_tags, summary
+from flows.dashboard import in_words, report_artifact, run_name, run_tags, summary
 from flows.server import check_server, outlasting_the_server, quiet_console, without_losing_the_study
 from polyomics import config
 from polyomics.database.connection import masked
-from polyomics.errors import InvalidSettings
+from polyomics.database.dashboard import set_flow_runs, shown
+from polyomics.database.store import Store
+from polyomics.errors import InvalidSettings, StorageUnavailable, StudyCancelled
 from polyomics.md.progress import Progress, Report, silent
 from polyomics.spec import StudySpec
 from polyomics.study import Step, StudyResult, run_study
+from polyomics.work.hold import Hold
 
 if TYPE_CHECKING:
     from polyomics.md.engine import Hardware
@@ -67,7 +72,7 @@ def run_polymer(
         "database_url": None if _has_password(url) else url,
         "hardware": asdict(hardware) if hardware else None,
     }
-    someone = Caller(report, url)
+    someone = Caller(report, url, Hold(), is_present=True)
     with called_by(someone), quiet_console(), outlasting_the_server(lambda: someone.result is not None):
         state = polymer(**parameters, return_state=True)
     if someone.result is None:
@@ -81,6 +86,7 @@ def run_polymer(
     flow_run_name=lambda: run_name(runtime.flow_run.parameters),
     retries=0,  # a flow that retries itself can be stranded when it is rescheduled; a rerun resumes anyway
     persist_result=False,
+    result_serializer="json",  # nothing is unpickled that another party could have written
 )
 def polymer(
     spec: dict[str, Any],
@@ -105,14 +111,22 @@ def polymer(
         )
     study = StudySpec.model_validate(spec)
     _announce(study, someone.report)
-    result = run_study(
-        study,
-        home=Path(home) if home else None,
-        database_url=someone.database_url or database_url,
-        hardware=_hardware(hardware),
-        report=someone.report,
-        carry_out=_carry_out_as_task,
-    )
+    url = someone.database_url or database_url or config.database_url()
+    note = partial(_note_run, study, url)
+    try:
+        result = run_study(
+            study,
+            home=Path(home) if home else None,
+            database_url=url,
+            hardware=_hardware(hardware),
+            report=someone.report,
+            carry_out=partial(_carry_out_as_task, note=note),
+            hold=someone.hold,
+        )
+    except StudyCancelled as error:
+        if someone.is_present:
+            raise
+        return states.cancelled(str(error))
     someone.result = result
     with without_losing_the_study("the artifact with the results"):
         report_artifact(study, result)
@@ -122,8 +136,9 @@ def polymer(
     return Completed(message=summary(result), data=result, name=name)
 
 
-def _carry_out_as_task(step: Step) -> dict[str, Any]:
+def _carry_out_as_task(step: Step, *, note: Callable[[], None]) -> dict[str, Any]:
     """Run a step of the study as a task of its name, and log what it says of itself at its end."""
+    note()
 
     @task(
         name=step.name,
@@ -132,13 +147,25 @@ def _carry_out_as_task(step: Step) -> dict[str, Any]:
         retries=0,
         cache_policy=NO_CACHE,
         persist_result=False,
+        result_serializer="json",
     )
     def carry_out() -> dict[str, Any]:
         noted = step.run()
-        get_run_logger().info("%s: %s", step.name, _in_words(noted))
+        get_run_logger().info("%s: %s", step.name, in_words(noted))
         return noted
 
     return carry_out()
+
+
+def _note_run(study: StudySpec, url: str) -> None:
+    """Say with a study that is held that this run shows it, unless another does."""
+    try:
+        with Store.open(url) as store:
+            for known in shown(store, [study.key]):
+                if known.flow_run_id is None:
+                    set_flow_runs(store, {study.key: str(runtime.flow_run.id)})
+    except StorageUnavailable as error:
+        get_run_logger().warning("the study does not know of its run: %s", error)
 
 
 def _announce(study: StudySpec, report: Report) -> None:
@@ -149,19 +176,6 @@ def _announce(study: StudySpec, report: Report) -> None:
     address = url_for("flow-run", obj_id=runtime.flow_run.id)
     if address:
         report(Progress(step="prefect", message=f"watch it at {address}"))
-
-
-def _in_words(noted: Mapping[str, Any]) -> str:
-    """The plain values among what a step noted, in one line."""
-    shown = [f"{name} {_short(value)}" for name, value in noted.items() if isinstance(value, int | float | str)]
-    n_events = len(noted.get("events", ()))
-    if n_events:
-        shown.append(f"recovered {n_events} times with a smaller time step")
-    return ", ".join(shown) or "done"
-
-
-def _short(value: float | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _hardware(settings: dict[str, Any] | None) -> Hardware | None:

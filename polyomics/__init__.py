@@ -17,6 +17,7 @@ _HOME = {
     "run_study": "study",
     "open_database": "database",
     "parse_repeat_unit": "chemistry",
+    "submit": "submission",
 }
 __all__ = sorted(_HOME)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform as host_platform
 import shutil
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warn", "fail"]
 LIBRARIES = ("rdkit", "parmed", "mdtraj", "numpy", "scipy", "pydantic", "sqlalchemy", "pyarrow")
 LOWEST_FREE_GB = 2.0
-SPEED_TEST_S = 1.5
-"""How long the speed of one platform is measured [s]."""
-SPEED_TEST_UNITS, SPEED_TEST_CHAINS = 40, 4
-"""Polyethylene cell of the speed test: 992 atoms."""
 PREFECT_VARIABLE = "PREFECT_API_URL"
 PREFECT_TIMEOUT_S = 5.0
 
@@ -205,94 +200,31 @@ GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
 
 
 def _speed(platform: str) -> Finding:
+    from polyomics.md.engine import Hardware
+    from polyomics.work.speed import TIMESTEP_FS, measure_speed
+
     name = f"speed on {platform}"
     try:
-        ns_per_day, device = measure_speed(platform)
+        speed = measure_speed(_speed_test_cell(), Hardware(platform=platform))
     except PolyomicsError as error:
         status: Status = "warn" if platform in GPU_PLATFORMS else "fail"
         return Finding(name=name, status=status, detail=str(error))
-    where = f" ({device})" if device else ""
+    where = f" ({speed.device})" if speed.device else ""
+    ns_per_day = _three_digits(speed.ns_per_day)
     return Finding(
         name=name,
         status="ok",
-        detail=f"{_three_digits(ns_per_day)} ns/day for {_speed_test_cell().n_atoms} atoms at 4 fs{where}",
-        facts={
-            "platform": platform,
-            "ns_per_day": ns_per_day,
-            "device": device,
-            "n_atoms": _speed_test_cell().n_atoms,
-        },
-    )
-
-
-def measure_speed(platform: str, seconds: float = SPEED_TEST_S) -> tuple[float, str | None]:
-    """Speed of constant-volume MD of a small polyethylene melt on one platform [ns/day], and its device's name.
-
-    Raises:
-        PolyomicsError: The platform does not work, or the cell cannot be built; the message says why.
-    """
-    from polyomics.md.dynamics import Controls
-    from polyomics.md.engine import Engine, Hardware
-    from polyomics.md.protocol import Nonbonded
-    from polyomics.md.stages.nvt import Nvt
-
-    cell = _speed_test_cell()
-    timestep_fs, temperature_k = 4.0, 300.0
-    engine = Engine(cell, Nonbonded(), Hardware(platform=platform))
-    stage = Nvt(name="speed", temperature_k=temperature_k, duration_ps=1.0, timestep_fs=timestep_fs)
-    running = engine.start(stage, _request(cell, engine), Controls(temperature_k), timestep_fs)
-    running.step(1)
-    n_steps, chunk, started = 0, 1, time.monotonic()
-    while (elapsed := time.monotonic() - started) < seconds:
-        running.step(chunk)
-        running.thermo(0.0)
-        n_steps += chunk
-        chunk = 50 if elapsed < 0.1 * seconds and n_steps > 2 else chunk
-    return n_steps * timestep_fs * 1e-6 / elapsed * 86400.0, _device_name(running.context)
-
-
-def _request(cell: Cell, engine: Any) -> Any:
-    from polyomics.md.stage import SegmentRequest
-    from polyomics.md.state import PhaseState
-
-    return SegmentRequest(
-        cell=cell,
-        engine=engine,
-        start=PhaseState(cell.positions_nm, None, cell.box_nm),
-        index=0,
-        seed=1,
-        timestep_factor=1.0,
-        thermo_path=Path(os.devnull),
-        frames_path=Path(os.devnull),
-        on_progress=lambda _time_ps, _row: None,
+        detail=f"{ns_per_day} ns/day for {speed.n_atoms} atoms at {TIMESTEP_FS:g} fs{where}",
+        facts=speed.model_dump(),
     )
 
 
 @cache
 def _speed_test_cell() -> Cell:
-    """A small cell built on the fly and relaxed, so that it stands 4 fs steps."""
-    from dataclasses import replace
+    from polyomics.md.engine import Hardware
+    from polyomics.work.speed import SMALL_CHAINS, build_melt
 
-    from polyomics.cell.packing import pack
-    from polyomics.chemistry import build_chain, parse_repeat_unit
-    from polyomics.forcefield.parameterize import parameterize
-    from polyomics.md.engine import Engine, Hardware
-    from polyomics.md.protocol import Nonbonded
-    from polyomics.md.stages.minimise import Minimise
-
-    unit = parse_repeat_unit("*CC*")
-    chains = [build_chain(unit, SPEED_TEST_UNITS, seed=seed) for seed in range(SPEED_TEST_CHAINS)]
-    cell = pack(chains, parameterize(chains[0], charges="gasteiger"), density_g_cm3=0.5, seed=1)
-    engine = Engine(cell, Nonbonded(), Hardware(platform="CPU"))
-    relaxed = Minimise(name="relax", max_iterations=50).run_segment(_request(cell, engine))
-    return replace(cell, positions_nm=relaxed.end.positions_nm)
-
-
-def _device_name(context: Any) -> str | None:
-    platform = context.getPlatform()
-    if "DeviceName" not in platform.getPropertyNames():
-        return None
-    return str(platform.getPropertyValue(context, "DeviceName"))
+    return build_melt(SMALL_CHAINS, Hardware(platform="CPU"))
 
 
 def _prefect() -> Iterator[Finding]:

@@ -6,11 +6,13 @@ import math
 import os
 from typing import TYPE_CHECKING
 
+from polyomics.md.protocol import once_per_protocol
 from polyomics.records import Record
 from polyomics.request import BYTES_PER_ATOM
 
 if TYPE_CHECKING:
     from polyomics.md.protocol import Protocol
+    from polyomics.md.stage import Stage
 
 CPU_S_PER_ATOM_STEP = 4.0e-6
 """Core-seconds of one atom and one step at melt density on a CPU; measured with the protocols here."""
@@ -81,6 +83,23 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def gpu_wall_s(n_steps: int, n_atoms: int) -> float:
+    """Rough time of so many steps on one GPU [s]."""
+    return n_steps * (GPU_S_PER_STEP + GPU_S_PER_ATOM_STEP * n_atoms)
+
+
+@once_per_protocol
+def steps_of(protocol: Protocol) -> tuple[int, int]:
+    """Steps of a protocol, and of its longest segment: what is lost at most if it is stopped without a checkpoint."""
+    return protocol.n_steps, max(_segment_steps(stage) for stage in protocol.stages)
+
+
+def _segment_steps(stage: Stage) -> int:
+    segment_ps, timestep_fs = getattr(stage, "segment_ps", 0.0), getattr(stage, "timestep_fs", 1.0)
+    # The last segment may be shorter than the others, so that their mean is below the longest.
+    return min(stage.n_steps, math.ceil(max(1000.0 * segment_ps / timestep_fs, stage.n_steps / stage.n_segments)))
+
+
 def estimate_cost(n_atoms: int, protocol: Protocol, n_cores: int | None = None) -> CostEstimate:
     """Rough cost of running `protocol` on a cell of `n_atoms`.
 
@@ -99,6 +118,6 @@ def estimate_cost(n_atoms: int, protocol: Protocol, n_cores: int | None = None) 
         n_cores=cores,
         cpu_core_s=core_s,
         cpu_wall_s=core_s / cores,
-        gpu_wall_s=n_steps * (GPU_S_PER_STEP + GPU_S_PER_ATOM_STEP * n_atoms),
+        gpu_wall_s=gpu_wall_s(n_steps, n_atoms),
         memory_gb=BASE_MEMORY_GB + n_atoms * BYTES_PER_ATOM / 1e9,
     )

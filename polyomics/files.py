@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses while `path` is written into one sentence.
+
+    Raises:
+        StorageUnavailable: The folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; renamed over `path` when the block ends well.
 
@@ -28,24 +41,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StorageUnavailable: The folder cannot be written, or the disk is full.
     """
-    try:
+    with writing_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
-    except OSError as error:
-        raise StorageUnavailable(f"cannot write {path}: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageUnavailable(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary = Path(name)
+        try:
+            yield temporary
+            flush(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,6 +65,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys, whole or not at all."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def flush(path: Path) -> None:
+    """Have the bytes of a file on the disk itself, where also a power cut leaves them."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def read_json(path: Path) -> Any:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 
-from polyomics.chemistry import ChainGraph, RepeatUnit, chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry import ChainSize, RepeatUnit, chain_size, parse_end_group, parse_repeat_unit, units_for_atoms
 from polyomics.chemistry.glass_transition import glass_transition_guess_k
-from polyomics.chemistry.volume import vdw_volume_nm3
-from polyomics.errors import InvalidInputFile, InvalidSettings
+from polyomics.errors import InvalidSettings
 from polyomics.forcefield.charges import CHARGE_MODELS
 from polyomics.forcefield.families import FAMILIES
-from polyomics.md.protocol import Protocol
+from polyomics.md.protocol import Protocol, once_per_protocol
 from polyomics.md.protocols import PROTOCOLS, Target
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
+from polyomics.registry import Registry
 from polyomics.spec import CellSpec, Conditions, ForceFieldSpec, PolymerSpec, StudySpec, Tacticity
 from polyomics.units import box_edge_nm
 
@@ -34,7 +35,7 @@ DOI 10.1021/j100785a001)."""
 
 
 def make_spec(
-    psmiles: str,
+    psmiles: str | RepeatUnit,
     *,
     preset: str = "demo",
     n_units: int | None = None,
@@ -58,7 +59,7 @@ def make_spec(
     """The complete request for one study.
 
     Args:
-        psmiles: Repeat unit as p-SMILES with two `*`.
+        psmiles: Repeat unit as p-SMILES with two `*`, or already read.
         preset: Named set of defaults; everything else here overrides it.
         n_units: Degree of polymerisation.
         atoms_per_chain: Instead of `n_units`: chains as near as possible to this many atoms.
@@ -83,20 +84,19 @@ def make_spec(
         UserError: Something asked for cannot be; the message says what and what to do.
     """
     defaults = PRESETS[preset]
-    unit = parse_repeat_unit(psmiles)
+    unit = psmiles if isinstance(psmiles, RepeatUnit) else parse_repeat_unit(psmiles)
     if n_units is None:
         target = defaults.atoms_per_chain if atoms_per_chain is None else atoms_per_chain
         n_units = units_for_atoms(unit, target, (head_end, tail_end))
     elif atoms_per_chain is not None:
         raise InvalidSettings("both a number of units and a number of atoms per chain were given; give one")
-    chain = chain_graph(unit, n_units, head_end, tail_end)
-    chain_atoms = chain.n_atoms
+    chain = chain_size(unit, n_units, head_end, tail_end)
     if total_atoms is not None:
         if n_chains is not None:
             raise InvalidSettings("both a number of chains and a total number of atoms were given; give one")
         if total_atoms < 1:
             raise InvalidSettings(f"the total number of atoms is {total_atoms}; give a whole number of at least 1")
-        n_chains = max(1, round(total_atoms / chain_atoms))
+        n_chains = max(1, round(total_atoms / chain.n_atoms))
     chosen = _protocol(protocol or defaults.protocol, temperature_k, pressure_bar, unit)
     try:
         spec = StudySpec(
@@ -125,7 +125,7 @@ def make_spec(
         raise InvalidSettings(_first_problem(error)) from error
     _check_names(spec)
     _check_state(spec)
-    _check_size(spec.cell.n_chains * chain_atoms, spec.cell.n_chains, chain_atoms)
+    _check_size(spec.cell.n_chains * chain.n_atoms, spec.cell.n_chains, chain.n_atoms)
     _check_box(spec, chain)
     return spec
 
@@ -137,37 +137,136 @@ def _or(value: float | None, default: float) -> float:
 def _protocol(asked: str | Path | Protocol, temperature_k: float, pressure_bar: float, unit: RepeatUnit) -> Protocol:
     if isinstance(asked, Protocol):
         return asked
-    if isinstance(asked, Path) or asked.endswith((".yaml", ".yml")):
-        return Protocol.from_file(Path(asked))
+    if isinstance(asked, Path) or _is_file(asked):
+        return read_protocol(asked)
     # The name is looked up before the state is checked, so that a typing error is reported as one.
-    build = PROTOCOLS[asked]
+    PROTOCOLS[asked]
     try:
         Conditions(temperature_k=temperature_k, pressure_bar=pressure_bar)
     except ValidationError as error:
         raise InvalidSettings(_first_problem(error)) from error
-    target = Target(
-        temperature_k=temperature_k,
-        pressure_bar=pressure_bar,
-        glass_transition_guess_k=glass_transition_guess_k(unit),
-    )
-    return build(target)
+    protocol, asks_for_guess = _built(asked, float(temperature_k), float(pressure_bar), None)
+    if asks_for_guess:
+        protocol, _ = _built(asked, float(temperature_k), float(pressure_bar), glass_transition_guess_k(unit))
+    return protocol
 
 
+def _is_file(protocol: object) -> bool:
+    return isinstance(protocol, Path) or (isinstance(protocol, str) and protocol.endswith((".yaml", ".yml")))
+
+
+@lru_cache(maxsize=64)
+def _built(name: str, temperature_k: float, pressure_bar: float, guess_k: float | None) -> tuple[Protocol, bool]:
+    """A named protocol for a state, and whether it depends on the guess of the glass transition temperature.
+
+    Most do not, and are built once for all polymers.
+    """
+    state = {"temperature_k": temperature_k, "pressure_bar": pressure_bar}
+    if guess_k is not None:
+        return PROTOCOLS[name](Target(**state, glass_transition_guess_k=guess_k)), True
+    target = _WatchedTarget(**state)
+    return PROTOCOLS[name](target), target.guess_was_read
+
+
+class _WatchedTarget(Target):
+    """A target that notices whether the guess of the glass transition temperature is read, by itself or with all."""
+
+    _was_read: bool = PrivateAttr(default=False)
+
+    @property
+    def guess_was_read(self) -> bool:
+        return self._was_read
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _LOOKS_AT_GUESS:
+            object.__getattribute__(self, "__pydantic_private__")["_was_read"] = True
+        return super().__getattribute__(name)
+
+
+_LOOKS_AT_GUESS = {"glass_transition_guess_k", "__dict__", "model_dump", "model_dump_json", "model_copy", "__iter__"}
+
+
+def with_state_of_protocol(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `make_spec`; where a protocol comes from a file, its sampling stage gives the state not given.
+
+    Raises:
+        InvalidInputFile: The file cannot be read, or is no protocol.
+    """
+    name: Any = options.get("protocol")
+    if not _is_file(name):
+        return dict(options)
+    protocol = read_protocol(name)
+    last = protocol.sample
+    state = {name: getattr(last, name, None) for name in ("temperature_k", "pressure_bar")}
+    return {**{name: value for name, value in state.items() if value is not None}, **options, "protocol": protocol}
+
+
+def read_protocol(path: str | Path) -> Protocol:
+    """A protocol from a YAML file, read again only when the file has changed.
+
+    Raises:
+        InvalidInputFile: The file cannot be read, or is no protocol.
+    """
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return Protocol.from_file(Path(path))
+    return _protocol_of_file(Path(path), found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _protocol_of_file(path: Path, _changed_ns: int, _size: int) -> Protocol:
+    return Protocol.from_file(path)
+
+
+@once_per_protocol
 def measurable(protocol: Protocol) -> tuple[str, ...]:
     """Names of the properties that a protocol can give, in order of name."""
-    found = []
-    for name, kind in PROPERTIES.items():
-        try:
-            kind.check_stages(*_stages(protocol))
-        except InvalidSettings:
-            continue
-        found.append(name)
-    return tuple(found)
+    sample, stages = _stages(protocol)
+    return tuple(name for name in PROPERTIES.names() if _refusal(name, sample, stages) is None)
+
+
+def _refusal(name: str, sample: Mapping[str, Any], stages: Sequence[Mapping[str, Any]]) -> InvalidSettings | None:
+    """Why a protocol cannot give a property."""
+    try:
+        PROPERTIES[name].check_stages(sample, stages)
+    except InvalidSettings as error:
+        return error
+    return None
 
 
 def _stages(protocol: Protocol) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    records = [stage.model_dump(mode="json") for stage in protocol.stages]
+    records = protocol.plain.content["stages"]
     return records[protocol.sample_index], records
+
+
+def check_names(options: Mapping[str, Any]) -> None:
+    """Look up whatever arguments of `make_spec` name, and check the state they ask for, without a polymer.
+
+    Raises:
+        UserError: Something is not known, or cannot be.
+    """
+    for name, registry in _REGISTRIES.items():
+        if isinstance(options.get(name), str):
+            registry[options[name]]
+    for name in options.get("properties") or ():
+        PROPERTIES[name]
+    for name in ("head_end", "tail_end"):
+        if name in options:
+            parse_end_group(options[name])
+    protocol: Any = options.get("protocol")
+    if _is_file(protocol):
+        read_protocol(protocol)
+    elif isinstance(protocol, str):
+        PROTOCOLS[protocol]
+    state = {name: options[name] for name in ("temperature_k", "pressure_bar") if name in options}
+    try:
+        Conditions(**state)
+    except ValidationError as error:
+        raise InvalidSettings(_first_problem(error)) from error
+
+
+_REGISTRIES: dict[str, Registry[Any]] = {"preset": PRESETS, "family": FAMILIES, "charges": CHARGE_MODELS}
 
 
 def _check_names(spec: StudySpec) -> None:
@@ -180,10 +279,12 @@ def _check_names(spec: StudySpec) -> None:
             f"the stage of protocol {spec.protocol.name!r} to measure on, {sample['name']!r}, stores no frames; "
             "give it a frame_ps"
         )
+    can_give = measurable(spec.protocol)
     for name in spec.properties:
-        try:
-            PROPERTIES[name].check_stages(sample, stages)
-        except InvalidSettings as error:
+        if name in can_give:
+            continue
+        error = _refusal(name, sample, stages)
+        if error is not None:
             raise InvalidSettings(f"{error}; {_able(name)}") from error
 
 
@@ -208,13 +309,13 @@ def _check_state(spec: StudySpec) -> None:
             )
 
 
-def _check_box(spec: StudySpec, chain: ChainGraph) -> None:
+def _check_box(spec: StudySpec, chain: ChainSize) -> None:
     """Refuse a cell whose edge is, or when dense would be, below twice the cut-off."""
     n_chains, cutoff_nm = spec.cell.n_chains, spec.protocol.nonbonded.cutoff_nm
     if n_chains * chain.n_atoms > SMALL_CELL_ATOMS:
         return
     packed_nm = box_edge_nm(n_chains * chain.molar_mass_g_mol, spec.cell.density_g_cm3)
-    dense_nm = (n_chains * vdw_volume_nm3(chain.mol()) / DENSEST_PACKING_FRACTION) ** (1.0 / 3.0)
+    dense_nm = (n_chains * chain.vdw_volume_nm3 / DENSEST_PACKING_FRACTION) ** (1.0 / 3.0)
     if min(packed_nm, dense_nm) < 2.0 * cutoff_nm:
         raise InvalidSettings(
             f"{n_chains:,} chains of {chain.n_atoms:,} atoms fill a box of about {min(packed_nm, dense_nm):.2f} nm, "
@@ -235,40 +336,3 @@ def _first_problem(error: ValidationError) -> str:
     first: Any = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the request"
     return f"{where}: {first['msg']}; found {first['input']!r}"
-
-
-def read_polymers(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file of polymers, with their line numbers.
-
-    The header must have a column `psmiles` (or `smiles`); other columns may set options of `make_spec`.
-
-    Raises:
-        InvalidInputFile: Not there, empty, no header with `psmiles`, or a row of another length.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidInputFile(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidInputFile(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    reader = csv.reader(text.splitlines(), strict=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise InvalidInputFile(f"{path}, line {reader.line_num}: not CSV: {error}") from error
-    if not lines:
-        raise InvalidInputFile(f"{path} is empty; it needs a header line with a column 'psmiles'")
-    header = [name.lower() for name in lines[0][1]]
-    columns = ["psmiles" if name == "smiles" else name for name in header]
-    if columns.count("psmiles") != 1:
-        raise InvalidInputFile(
-            f"{path}, line {lines[0][0]}: the header is {','.join(header)!r}; it needs one column 'psmiles'"
-        )
-    if len(lines) == 1:
-        raise InvalidInputFile(f"{path} has a header but no polymers")
-    rows = []
-    for number, values in lines[1:]:
-        if len(values) != len(columns):
-            raise InvalidInputFile(f"{path}, line {number}: {len(values)} fields where the header has {len(columns)}")
-        rows.append((number, dict(zip(columns, values, strict=True))))
-    return rows

@@ -1,11 +1,12 @@
 """What one study is: everything that can change its answer, and the key that follows from it."""
 
-from typing import Literal
+import hashlib
+from typing import Any, Literal
 
 from pydantic import Field
 
 from polyomics.md.protocol import Protocol
-from polyomics.records import Record, digest
+from polyomics.records import Record, canonical_json, digest
 
 SCIENCE_VERSION = 2
 """Raised when a change of code changes answers; part of every study's key."""
@@ -87,8 +88,16 @@ class StudySpec(Record):
     @property
     def key(self) -> str:
         """Digest of everything that can change the answer: the study's name in folders and tables."""
-        content = self.model_dump(mode="json", exclude=set(NOT_IN_KEY))
-        return digest({"science_version": SCIENCE_VERSION, **content})[:20]
+        content = self.model_dump(mode="json", exclude={*NOT_IN_KEY, "protocol"})
+        texts = {name: canonical_json(value) for name, value in content.items()}
+        texts |= {"science_version": canonical_json(SCIENCE_VERSION), "protocol": self.protocol.plain.text}
+        whole = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
+        return hashlib.sha256(f"{{{whole}}}".encode()).hexdigest()[:20]
+
+    def plain(self) -> dict[str, Any]:
+        """The request as JSON values; those of the protocol are shared, and not to be changed."""
+        content = self.model_dump(mode="json", exclude={"protocol"})
+        return {name: content.get(name, self.protocol.plain.content) for name in type(self).model_fields}
 
     @property
     def random_seed(self) -> int:

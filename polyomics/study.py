@@ -11,18 +11,15 @@ at the end of the stage or of a whole extension, so a study that was killed take
 
 from __future__ import annotations
 
-import fcntl
-import os
 import platform as host_platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from polyomics import __version__, config
 from polyomics.database.rows import Artifact, NewStudy, Polymer, StageRecord
@@ -32,19 +29,19 @@ from polyomics.files import is_intact, read_json, sha256, write_json
 from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.records import Criterion, Curve, Failure, Measurement, Verdict, digest
 from polyomics.spec import StudySpec
+from polyomics.work.folder import RunFolder
 from polyomics.work.hold import Hold
 from polyomics.work.lease import Lease
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
     from polyomics.chemistry.chain import Chain
+    from polyomics.chemistry.repeat_unit import RepeatUnit
     from polyomics.md.engine import Hardware
     from polyomics.md.runner import FinishedStage, ProtocolRun
     from polyomics.simulation import Simulation
 
 CELL_NOTES = "cell.json"
-TOKEN = "holder.json"
-"""Who has the run folder; replaced by everyone who takes it."""
 EQUILIBRIUM_FLAGS: dict[Verdict, tuple[str, ...]] = {
     "pass": (),
     "fail": ("not_equilibrated",),
@@ -111,7 +108,6 @@ class Study:
     hardware: Hardware | None = None
     report: Report = silent
     should_stop: Callable[[], bool] = lambda: False
-    _token: str = field(default="", init=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -122,6 +118,11 @@ class Study:
     def folder(self) -> Path:
         """The run folder."""
         return self.home / "runs" / self.key
+
+    @cached_property
+    def run_folder(self) -> RunFolder:
+        """The run folder as something that one process at a time may change."""
+        return RunFolder(self.folder)
 
     @property
     def relative_folder(self) -> str:
@@ -141,44 +142,19 @@ class Study:
             Step("measure", "measure", self.measure),
         ]
 
-    @contextmanager
-    def folder_locked(self) -> Iterator[bool]:
-        """Make the run folder, and lock it against other processes of this machine.
+    def folder_locked(self) -> AbstractContextManager[bool]:
+        """Make the run folder, and lock it against other processes of this machine; see `RunFolder.locked`."""
+        return self.run_folder.locked()
 
-        Yields:
-            Whether no other process of this machine has it.
-
-        Raises:
-            StorageUnavailable: The folder cannot be made or written.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("w")
-        except OSError as error:
-            raise StorageUnavailable(f"cannot write the run folder {self.folder}: {error.strerror}") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-
-    def take_folder(self) -> None:
-        """Write the spec, and the token by which a former holder of the study sees that the folder has another."""
-        self._token = uuid4().hex
-        write_json(self.folder / TOKEN, {"token": self._token, "host": host_platform.node(), "pid": os.getpid()})
+    def take_folder(self, confirm: Callable[[], None] = lambda: None) -> None:
+        """Become the one who may change the run folder, and write the spec into it; see `RunFolder.take`."""
+        self.run_folder.take(confirm)
         if not (self.folder / "spec.json").exists():
             write_json(self.folder / "spec.json", self.spec.model_dump(mode="json"))
 
-    def guard(self) -> None:
-        """Refuse to change a folder that another holder has taken since; one small local file is read.
-
-        Raises:
-            LeaseLost: Another has it.
-        """
-        if self._token and read_json(self.folder / TOKEN)["token"] != self._token:
-            raise LeaseLost(f"the run folder of study {self.key} was taken by another process; it is left to that")
+    def guard(self) -> AbstractContextManager[None]:
+        """The right to change the run folder, held for a moment; see `RunFolder.held`."""
+        return self.run_folder.held()
 
     # ---------------------------------------------------------------- steps
 
@@ -227,15 +203,16 @@ class Study:
             cutoff_nm=self.spec.protocol.nonbonded.cutoff_nm,
             seed=self._seed("packing"),
         )
-        files = cell.save(self.cell_folder)
-        notes = {
-            "files": {path.name: sha256(path) for path in files},
-            "flags": list(parameterized.flags),
-            "provenance": parameterized.provenance,
-            "n_atoms": cell.n_atoms,
-            "packed_density_g_cm3": cell.density_g_cm3,
-        }
-        write_json(self.cell_folder / CELL_NOTES, notes)
+        with self.guard():
+            files = cell.save(self.cell_folder)
+            notes = {
+                "files": {path.name: sha256(path) for path in files},
+                "flags": list(parameterized.flags),
+                "provenance": parameterized.provenance,
+                "n_atoms": cell.n_atoms,
+                "packed_density_g_cm3": cell.density_g_cm3,
+            }
+            write_json(self.cell_folder / CELL_NOTES, notes)
         return self._cell_summary()
 
     def run_stage(self, number: int) -> FinishedStage:
@@ -292,7 +269,8 @@ class Study:
                 continue
             values += [item for item in found if isinstance(item, Measurement)]
             curves += [item for item in found if isinstance(item, Curve)]
-        write_json(self.curves_file, [curve.model_dump(mode="json") for curve in curves])
+        with self.guard():
+            write_json(self.curves_file, [curve.model_dump(mode="json") for curve in curves])
         return values, failures
 
     def simulation(self, n_stages: int | None = None) -> Simulation:
@@ -494,22 +472,27 @@ def run_study(
     """
     hold = hold or Hold()
     study = Study(spec, home or config.home(), hardware, report, should_stop)
-    with Store.open(database_url or config.database_url()) as store, study.folder_locked() as is_alone:
-        store.add_study(new_study(spec))
-        stored = store.study(spec.key)
+    url = database_url or config.database_url()
+    with hold.patiently(lambda: Store.open(url)) as store, study.folder_locked() as is_alone:
+        hold.patiently(lambda: store.add_study(new_study(spec)))
+        stored = hold.patiently(lambda: store.study(spec.key))
         is_answered = stored.status == "done" and set(spec.properties) <= _answered(
             stored.measurements, stored.failures
         )
         if is_answered and hold.attempt_id is None:
             return _result(study, "existing", stored.measurements, stored.failures, stored.criteria)
         with hold.lease(store, spec.key, is_alone=is_alone, report=report) as lease:
-            study.take_folder()
+            study.take_folder(lease.confirm)
             study.report = lease.report
             study.should_stop = lambda: lease.is_over() or should_stop()
             try:
                 return _carry_out(store, study, lease, carry_out)
             except Interrupted:
                 lease.refuse_if_over()
+                raise
+            except (StepFailed, StorageUnavailable, OSError) as error:
+                if study.run_folder.is_taken_away():
+                    raise LeaseLost(f"study {study.key} was given to another process while it ran here") from error
                 raise
 
 
@@ -524,15 +507,16 @@ def _carry_out(store: Store, study: Study, lease: Lease, carry_out: Callable[[St
         except StepFailed as error:
             if isinstance(error, MachineFailed) and lease.requeues_errors:
                 raise
+            if study.run_folder.is_taken_away():
+                raise
             failure = study._failure(step.name, error)
             record = _stage_record(sequence, step, "failed", started, {})
-            lease.patiently(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
-            lease.patiently(partial(store.fail_study, study.key, failure, attempt_id=attempt_id))
+            lease.when_possible(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
+            lease.end_by(partial(store.fail_study, study.key, failure, attempt_id=attempt_id))
             return _result(study, "failed", (), (failure,))
         noted = {name: value for name, value in details.items() if name not in RESULTS}
         record = _stage_record(sequence, step, "done", started, noted)
-        lease.patiently(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
-    study.guard()
+        lease.when_possible(partial(store.record_stage, study.key, record, attempt_id=attempt_id))
     measurements = [Measurement.model_validate(m) for m in details["measurements"]]
     failures = [Failure.model_validate(f) for f in details["failures"]]
     criteria = [Criterion.model_validate(c) for c in details["criteria"]]
@@ -546,7 +530,7 @@ def _carry_out(store: Store, study: Study, lease: Lease, carry_out: Callable[[St
         artifacts=study.artifacts(),
         attempt_id=attempt_id,
     )
-    lease.patiently(finish)
+    lease.end_by(finish)
     _write_page(store, study)
     return _result(study, "done", measurements, failures, criteria)
 
@@ -557,32 +541,48 @@ def _write_page(store: Store, study: Study) -> None:
 
     study._say("report", "writing the page")
     try:
-        path = write_report(store.study(study.key), study.home, study.page_file)
+        with study.guard():
+            path = write_report(store.study(study.key), study.home, study.page_file)
         store.record_artifacts(study.key, [study.artifact(path)])
-    except StorageUnavailable as error:
+    except (StorageUnavailable, LeaseLost) as error:
         study._say("report", f"the page could not be written: {error}")
 
 
-def new_study(spec: StudySpec) -> NewStudy:
-    """A study as it enters the database, with its estimated cost."""
-    from polyomics.chemistry.repeat_unit import parse_repeat_unit
+def new_study(spec: StudySpec, unit: RepeatUnit | None = None) -> NewStudy:
+    """A study as it enters the database, with its estimated cost.
 
-    unit = parse_repeat_unit(spec.polymer.psmiles)
+    What is estimated is the MD: charges and the building of cells are work for a CPU, and of the extensions a stage
+    may be given none is counted.
+
+    Args:
+        spec: The request.
+        unit: Its repeat unit, where that is at hand.
+    """
+    from polyomics.chemistry import chain_size, parse_repeat_unit
+    from polyomics.estimate import gpu_wall_s, steps_of
+
+    polymer, key = spec.polymer, spec.key
+    unit = unit or parse_repeat_unit(polymer.psmiles)
+    chain = chain_size(unit, polymer.n_units, polymer.head_end, polymer.tail_end)
+    n_atoms = spec.cell.n_chains * chain.n_atoms
+    n_steps, most_in_segment = steps_of(spec.protocol)
     return NewStudy(
-        key=spec.key,
+        key=key,
         polymer=Polymer(
             key=unit.key,
             psmiles=unit.psmiles,
             formula=unit.formula,
             molar_mass_g_mol=unit.molar_mass_g_mol,
         ),
-        spec=spec.model_dump(mode="json"),
+        spec=spec.plain(),
         preset=spec.preset,
         seed=spec.seed,
         replicate=spec.replicate,
         temperature_k=spec.conditions.temperature_k,
         pressure_bar=spec.conditions.pressure_bar,
-        run_folder=f"runs/{spec.key}",
+        run_folder=f"runs/{key}",
+        gpu_hours=gpu_wall_s(n_steps, n_atoms) / 3600.0,
+        segment_gpu_s=gpu_wall_s(most_in_segment, n_atoms),
     )
 
 

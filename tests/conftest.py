@@ -63,7 +63,12 @@ def run_under_kills() -> Callable[..., int]:
 
 def segments_done(folder: Path) -> int:
     """Segments that the manifests below `folder` list."""
-    return sum(len(json.loads(path.read_text())["segments"]) for path in folder.rglob("stages/*/manifest.json"))
+    patterns = (
+        "stages/*/manifest.json",
+        "runs/*/stages/*/manifest.json",
+    )  # no rglob: the run removes folders meanwhile
+    manifests = [path for pattern in patterns for path in folder.glob(pattern)]
+    return sum(len(json.loads(path.read_text())["segments"]) for path in manifests)
 
 
 TINY_PROTOCOL = """

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from polyomics.errors import InvalidInputFile, InvalidPolymer, InvalidSettings, UnknownName, UserError
 from polyomics.md.protocol import Protocol
+from polyomics.polymer_file import read_polymers
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
-from polyomics.request import make_spec, measurable, protocols_giving, read_polymers
+from polyomics.request import make_spec, measurable, protocols_giving
 from polyomics.spec import StudySpec
 
 

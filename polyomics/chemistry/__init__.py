@@ -1,7 +1,7 @@
 """From the text of a repeat unit to a chain in 3D.
 
-`parse_repeat_unit` (text -> RepeatUnit), `build_chain` (RepeatUnit -> Chain), `chain_graph` and
-`units_for_atoms` (sizes without coordinates), `find_spearings` (bonds that pass through rings).
+`parse_repeat_unit` (text -> RepeatUnit), `build_chain` (RepeatUnit -> Chain), `chain_graph`,
+`chain_size` and `units_for_atoms` (without coordinates), `find_spearings` (bonds that pass through rings).
 """
 
 from importlib import import_module
@@ -10,7 +10,9 @@ from typing import Any
 _HOME = {
     "Chain": "chain",
     "ChainGraph": "chain",
+    "ChainSize": "chain",
     "chain_graph": "chain",
+    "chain_size": "chain",
     "units_for_atoms": "chain",
     "EndGroup": "end_group",
     "parse_end_group": "end_group",

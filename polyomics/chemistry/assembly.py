@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rdkit import Chem
 
+from polyomics.chemistry.atoms import atoms_of, bonds_of
 from polyomics.chemistry.psmiles import HEAD_LABEL, TAIL_LABEL
 
 PREVIOUS, NEXT = -1, -2
@@ -59,6 +60,20 @@ class Piece:
         """Number of atoms, as many as the molecule had without its `*`."""
         return len(self.atoms)
 
+    def reversed(self) -> "Piece":
+        """The same piece with head and tail in each other's place."""
+
+        def turned(j: int) -> int:
+            return {PREVIOUS: NEXT, NEXT: PREVIOUS}.get(j, j)
+
+        return replace(
+            self,
+            neighbours=tuple(tuple(map(turned, near)) for near in self.neighbours),
+            double_bonds=tuple(replace(d, first=turned(d.first), second=turned(d.second)) for d in self.double_bonds),
+            head=self.tail,
+            tail=self.head,
+        )
+
     def with_handedness(self, values: Mapping[int, int]) -> "Piece":
         """The same piece with the handedness of some atoms set."""
         return replace(self, handedness=tuple(values.get(i, sign) for i, sign in enumerate(self.handedness)))
@@ -68,16 +83,28 @@ class Piece:
         return replace(self, double_bonds=(*self.double_bonds, *added))
 
 
+def has_stereo(mol: Chem.Mol) -> bool:
+    """Whether the handedness of an atom or the geometry of a double bond is specified."""
+    return any(_SIGN.get(atom.GetChiralTag(), 0) for atom in atoms_of(mol)) or any(
+        bond.GetStereo() in _CIS + _TRANS for bond in bonds_of(mol)
+    )
+
+
 def piece_from_mol(mol: Chem.Mol) -> Piece:
     """Take a molecule with labelled `*` apart; atoms keep their order, `*` left out."""
     number: dict[int, int] = {}
-    for atom in mol.GetAtoms():
+    real: list[Chem.Atom] = []
+    for index, atom in enumerate(atoms_of(mol)):
         if atom.GetAtomicNum() == 0:
-            number[atom.GetIdx()] = PREVIOUS if atom.GetIsotope() == HEAD_LABEL else NEXT
+            number[index] = PREVIOUS if atom.GetIsotope() == HEAD_LABEL else NEXT
         else:
-            number[atom.GetIdx()] = sum(value >= 0 for value in number.values())
-    real = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0]
-    neighbours = tuple(tuple(number[bond.GetOtherAtomIdx(atom.GetIdx())] for bond in atom.GetBonds()) for atom in real)
+            number[index] = len(real)
+            real.append(atom)
+    around = [atom.GetBonds() for atom in real]
+    neighbours = tuple(
+        tuple(number[bond.GetOtherAtomIdx(atom.GetIdx())] for bond in bonds)
+        for atom, bonds in zip(real, around, strict=True)
+    )
     double_bonds = tuple(
         DoubleBond(
             begin=number[bond.GetBeginAtomIdx()],
@@ -86,14 +113,14 @@ def piece_from_mol(mol: Chem.Mol) -> Piece:
             second=number[bond.GetStereoAtoms()[1]],
             is_cis=bond.GetStereo() in _CIS,
         )
-        for bond in mol.GetBonds()
+        for bond in bonds_of(mol)
         if bond.GetStereo() in _CIS + _TRANS
     )
     return Piece(
         atoms=tuple(_copy(atom) for atom in real),
         neighbours=neighbours,
-        bond_types=tuple(tuple(bond.GetBondType() for bond in atom.GetBonds()) for atom in real),
-        is_stiff=tuple(tuple(_is_stiff(bond) for bond in atom.GetBonds()) for atom in real),
+        bond_types=tuple(tuple(bond.GetBondType() for bond in bonds) for bonds in around),
+        is_stiff=tuple(tuple(_is_stiff(bond) for bond in bonds) for bonds in around),
         handedness=tuple(_SIGN.get(atom.GetChiralTag(), 0) for atom in real),
         double_bonds=double_bonds,
         head=next((i for i, near in enumerate(neighbours) if PREVIOUS in near), None),
@@ -241,5 +268,5 @@ def star(label: int) -> Chem.Atom:
 
 def backbone_path(mol: Chem.Mol) -> list[int]:
     """Indices of the atoms on the shortest way from `*` to `*`, both included, head first."""
-    ends = {atom.GetIsotope(): atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0}
+    ends = {atom.GetIsotope(): atom.GetIdx() for atom in atoms_of(mol) if atom.GetAtomicNum() == 0}
     return list(Chem.GetShortestPath(mol, ends[HEAD_LABEL], ends[TAIL_LABEL]))

@@ -17,7 +17,8 @@ from itertools import pairwise
 
 from rdkit import Chem, rdBase
 
-from polyomics.chemistry.assembly import Node, assemble, backbone_path, piece_from_mol, star
+from polyomics.chemistry.assembly import Node, Piece, assemble, backbone_path, has_stereo, piece_from_mol, star
+from polyomics.chemistry.atoms import atoms_of
 from polyomics.chemistry.psmiles import HEAD_LABEL, TAIL_LABEL
 from polyomics.errors import InvalidPolymer
 
@@ -33,7 +34,7 @@ def canonical_psmiles(mol: Chem.Mol) -> str:
     """
     with rdBase.BlockLogs():
         try:
-            texts = [text for reading in (mol, _reversed(mol)) for text in _texts(reading)]
+            texts = list(_texts(mol))
         except (ValueError, RuntimeError) as error:
             raise InvalidPolymer(
                 f"{Chem.MolToSmiles(mol)} cannot be written as a chain ({str(error).strip().splitlines()[0]}); "
@@ -54,24 +55,14 @@ def _rank(text: str) -> tuple[int, int, str, str]:
     return len(flat), -(branch if branch >= 0 else len(flat)), flat, text.replace("@@", "~")
 
 
-def _reversed(mol: Chem.Mol) -> Chem.Mol:
-    copy = Chem.Mol(mol)
-    for atom in copy.GetAtoms():
-        if atom.GetAtomicNum() == 0:
-            atom.SetIsotope(TAIL_LABEL if atom.GetIsotope() == HEAD_LABEL else HEAD_LABEL)
-    return copy
-
-
 class _Word:
     """The periodic chain as consecutive segments between the bonds where it may be cut."""
 
-    def __init__(self, mol: Chem.Mol) -> None:
-        self.piece = piece_from_mol(mol)
-        path = backbone_path(mol)
-        self.segments = _segments(mol, path)
-        self._place = {i: (number, k) for number, segment in enumerate(self.segments) for k, i in segment}
-        numbers = _piece_numbers(mol)
-        self._backbone = {numbers[atom] for atom in path[1:-1]}
+    def __init__(self, piece: Piece, segments: list[list[Node]], backbone: set[int]) -> None:
+        self.piece = piece
+        self.segments = segments
+        self._backbone = backbone
+        self._place = {i: (number, k) for number, segment in enumerate(segments) for k, i in segment}
 
     def number(self, node: Node) -> int:
         """Place of the segment an atom is in."""
@@ -97,9 +88,7 @@ class _Word:
 
     def period(self) -> int:
         """Smallest number of segments after which the chain repeats."""
-        tokens = [_text(self.window(number, 1)) for number in range(len(self.segments))]
-        n = len(tokens)
-        return next(p for p in range(1, n + 1) if n % p == 0 and tokens == tokens[p:] + tokens[:p])
+        return _period([_text(self.window(number, 1)) for number in range(len(self.segments))])
 
     def is_single_atom_without_stereo(self) -> bool:
         """Whether the first segment has one main-chain atom, which cannot be a stereocentre."""
@@ -110,24 +99,65 @@ class _Word:
         return [i for _, i in self.segments[0]].index(atoms[0]) not in centres
 
 
+def _period(tokens: Sequence[object]) -> int:
+    n = len(tokens)
+    return next(p for p in range(1, n + 1) if n % p == 0 and tokens[p:] == tokens[: n - p])
+
+
 def _texts(mol: Chem.Mol) -> Iterator[str]:
-    """Every way to write the smallest unit in the direction of the labels."""
-    word = _Word(mol)
-    period = word.period()
-    repeats = 2 if period == 1 and word.is_single_atom_without_stereo() else 1
-    for first in range(period):
-        text = _text(word.window(first, repeats * period))
-        yield text.replace(f"[{HEAD_LABEL}*]", "*").replace(f"[{TAIL_LABEL}*]", "*")
+    """Every way to write the smallest unit, in both directions."""
+    path = backbone_path(mol)
+    cuts, are_single = _cuts(mol, path)
+    parts = _parts(mol, cuts, path)
+    if are_single and not has_stereo(mol) and len(path) > 3 and _elements_differ(mol, parts):
+        yield from _texts_by_moving_the_ends(mol, path, cuts)
+        return
+    piece, numbers = piece_from_mol(mol), _piece_numbers(mol)
+    blocks = [[numbers[atom] for atom in part] for part in parts]
+    backbone = {numbers[atom] for atom in path[1:-1]}
+    for word in (
+        _Word(piece, _segments(blocks, are_single), backbone),
+        _Word(piece.reversed(), _segments(blocks[::-1], are_single), backbone),
+    ):
+        period = word.period()
+        repeats = 2 if period == 1 and word.is_single_atom_without_stereo() else 1
+        for first in range(period):
+            yield _text(word.window(first, repeats * period))
 
 
-def _text(mol: Chem.Mol) -> str:
-    """Canonical SMILES that begins at the first labelled `*`."""
-    root = next(a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 0 and a.GetIsotope() == HEAD_LABEL)
-    return str(Chem.MolToSmiles(mol, rootedAtAtom=root))
+def _elements_differ(mol: Chem.Mol, parts: Sequence[Sequence[int]]) -> bool:
+    """Whether not even the elements of the parts repeat within one turn: then the parts do not either."""
+    elements = [sorted(mol.GetAtomWithIdx(i).GetAtomicNum() for i in part) for part in parts]
+    return _period(elements) == len(elements)
 
 
-def _segments(mol: Chem.Mol, path: Sequence[int]) -> list[list[Node]]:
-    """Atoms between the bonds that may be cut, in chain order; a seam segment reaches into piece 1."""
+def _texts_by_moving_the_ends(mol: Chem.Mol, path: Sequence[int], cuts: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """The same texts by joining head and tail and cutting elsewhere: quick, but right only without stereo."""
+    first_star, first, last, last_star = path[0], path[1], path[-2], path[-1]
+    for before, after in ((last, first), *cuts):
+        moved = Chem.RWMol(mol)
+        if (before, after) != (last, first):
+            for bond in ((first_star, first), (last, last_star), (before, after)):
+                moved.RemoveBond(*bond)
+            for bond in ((last, first), (first_star, after), (before, last_star)):
+                moved.AddBond(*bond, Chem.BondType.SINGLE)
+        for head, tail in ((first_star, last_star), (last_star, first_star)):
+            moved.GetAtomWithIdx(head).SetIsotope(HEAD_LABEL)
+            moved.GetAtomWithIdx(tail).SetIsotope(TAIL_LABEL)
+            yield _text(moved, head)
+
+
+def _text(mol: Chem.Mol, head: int | None = None) -> str:
+    """Canonical SMILES that begins at the first labelled `*`, without the labels."""
+    if head is None:
+        stars = (atom for atom in reversed(atoms_of(mol)) if atom.GetAtomicNum() == 0)
+        head = next(atom.GetIdx() for atom in stars if atom.GetIsotope() == HEAD_LABEL)
+    text = str(Chem.MolToSmiles(mol, rootedAtAtom=head))
+    return text.replace(f"[{HEAD_LABEL}*]", "*").replace(f"[{TAIL_LABEL}*]", "*")
+
+
+def _cuts(mol: Chem.Mol, path: Sequence[int]) -> tuple[list[tuple[int, int]], bool]:
+    """Bonds of the main chain that may be cut, in chain order, and whether those to `*` may be cut too."""
     bonds = [mol.GetBondBetweenAtoms(a, b) for a, b in pairwise(path)]
     single = [bond.GetBondType() == Chem.BondType.SINGLE and not bond.IsInRing() for bond in bonds]
     if not any(single):
@@ -135,26 +165,29 @@ def _segments(mol: Chem.Mol, path: Sequence[int]) -> list[list[Node]]:
             f"{Chem.MolToSmiles(mol)} has no single bond outside rings along its main chain, so units cannot be "
             "joined; write a unit whose '*' are on single bonds"
         )
-    inner = [bond.GetIdx() for bond, cut in zip(bonds[1:-1], single[1:-1], strict=True) if cut]
-    numbers = _piece_numbers(mol)
-    place = {atom: number for number, atom in enumerate(path)}
-    parts = sorted(_parts(mol, inner), key=lambda part: min(place.get(atom, len(path)) for atom in part))
-    blocks = [[(0, numbers[atom]) for atom in part] for part in parts]
-    if single[0]:
-        return blocks
-    return [*blocks[1:-1], blocks[-1] + [(1, i) for _, i in blocks[0]]]
+    inner = list(pairwise(path))[1:-1]
+    return [pair for pair, cut in zip(inner, single[1:-1], strict=True) if cut], single[0]
+
+
+def _segments(blocks: list[list[int]], are_single: bool) -> list[list[Node]]:
+    """Segments of one period; where the bonds to `*` cannot be cut, one across the seam reaches into piece 1."""
+    nodes: list[list[Node]] = [[(0, i) for i in block] for block in blocks]
+    if are_single:
+        return nodes
+    return [*nodes[1:-1], nodes[-1] + [(1, i) for i in blocks[0]]]
 
 
 def _piece_numbers(mol: Chem.Mol) -> dict[int, int]:
-    real = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0]
+    real = [atom.GetIdx() for atom in atoms_of(mol) if atom.GetAtomicNum() > 0]
     return {index: number for number, index in enumerate(real)}
 
 
-def _parts(mol: Chem.Mol, bond_indices: Sequence[int]) -> list[list[int]]:
-    """Atoms of the parts that remain when the bonds are removed, `*` left out."""
+def _parts(mol: Chem.Mol, cuts: Sequence[tuple[int, int]], path: Sequence[int]) -> list[list[int]]:
+    """Atoms of the parts that remain when the bonds are cut, `*` left out, in chain order."""
     edited = Chem.RWMol(mol)
-    for index in bond_indices:
-        bond = mol.GetBondWithIdx(index)
-        edited.RemoveBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
-    parts = Chem.GetMolFrags(edited.GetMol(), sanitizeFrags=False)
-    return [[i for i in part if mol.GetAtomWithIdx(i).GetAtomicNum() > 0] for part in parts]
+    for pair in cuts:
+        edited.RemoveBond(*pair)
+    stars = {path[0], path[-1]}
+    place = {atom: number for number, atom in enumerate(path)}
+    parts = [[i for i in part if i not in stars] for part in Chem.GetMolFrags(edited, sanitizeFrags=False)]
+    return sorted(parts, key=lambda part: min(place.get(atom, len(path)) for atom in part))

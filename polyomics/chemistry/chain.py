@@ -11,6 +11,7 @@ from rdkit import Chem, rdBase
 from polyomics.chemistry.assembly import Node, Piece, assemble
 from polyomics.chemistry.end_group import EndGroup, parse_end_group
 from polyomics.chemistry.repeat_unit import RepeatUnit
+from polyomics.chemistry.volume import vdw_volume_nm3
 from polyomics.errors import InvalidSettings
 
 MAX_CHAIN_ATOMS = 200_000
@@ -18,6 +19,33 @@ MAX_CHAIN_ATOMS = 200_000
 
 _BYTES_PER_ATOM = 1_500
 """Memory a chain takes while it is built, per atom (graph, coordinates, neighbour search), measured."""
+
+
+@dataclass(frozen=True)
+class ChainSize:
+    """How large a linear chain is: what follows from its parts, without putting them together."""
+
+    repeat_unit: RepeatUnit
+    n_units: int
+    head_end: EndGroup
+    tail_end: EndGroup
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of the chain."""
+        return self.n_units * self.repeat_unit.n_atoms + self.head_end.n_atoms + self.tail_end.n_atoms
+
+    @property
+    def molar_mass_g_mol(self) -> float:
+        """Molar mass of the chain [g/mol]."""
+        ends = self.head_end.molar_mass_g_mol + self.tail_end.molar_mass_g_mol
+        return self.n_units * self.repeat_unit.molar_mass_g_mol + ends
+
+    @property
+    def vdw_volume_nm3(self) -> float:
+        """Van der Waals volume of the chain [nm³]."""
+        ends = vdw_volume_nm3(self.head_end.mol) + vdw_volume_nm3(self.tail_end.mol)
+        return self.n_units * vdw_volume_nm3(self.repeat_unit.mol) + ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +71,14 @@ class ChainGraph:
         return len(self.unit_of_atom)
 
     @property
+    def size(self) -> ChainSize:
+        """The size alone."""
+        return ChainSize(self.repeat_unit, self.n_units, self.head_end, self.tail_end)
+
+    @property
     def molar_mass_g_mol(self) -> float:
         """Molar mass of the chain [g/mol]."""
-        ends = self.head_end.molar_mass_g_mol + self.tail_end.molar_mass_g_mol
-        return self.n_units * self.repeat_unit.molar_mass_g_mol + ends
+        return self.size.molar_mass_g_mol
 
     def bonds(self) -> NDArray[np.int64]:
         """Bonded pairs of atoms, shape (n_bonds, 2), lower number first."""
@@ -102,16 +134,27 @@ class Chain:
         return len(self.unit_of_atom)
 
 
-def chain_graph(repeat_unit: RepeatUnit, n_units: int, head_end: str = "*C", tail_end: str = "*C") -> ChainGraph:
-    """Constitution of a linear chain of `n_units`, without coordinates.
+def chain_size(repeat_unit: RepeatUnit, n_units: int, head_end: str = "*C", tail_end: str = "*C") -> ChainSize:
+    """Size of a linear chain of `n_units`.
 
     Raises:
         InvalidSettings: `n_units` is not a positive whole number, or the chain would be too large.
         InvalidPolymer: An end group is not one.
     """
     head, tail = parse_end_group(head_end), parse_end_group(tail_end)
-    n_units = _checked_count(n_units, "number of units")
-    _check_size(n_units * repeat_unit.n_atoms + head.n_atoms + tail.n_atoms, f"{n_units:,} units")
+    size = ChainSize(repeat_unit, _checked_count(n_units, "number of units"), head, tail)
+    _check_size(size.n_atoms, f"{size.n_units:,} units")
+    return size
+
+
+def chain_graph(repeat_unit: RepeatUnit, n_units: int, head_end: str = "*C", tail_end: str = "*C") -> ChainGraph:
+    """Constitution of a linear chain of `n_units`, without coordinates.
+
+    Raises:
+        UserError: As `chain_size`.
+    """
+    size = chain_size(repeat_unit, n_units, head_end, tail_end)
+    head, tail, n_units = size.head_end, size.tail_end, size.n_units
     pieces = (head.piece(at_head=True), *[repeat_unit.piece] * n_units, tail.piece(at_head=False))
     counts = np.array([piece.n_atoms for piece in pieces])
     return ChainGraph(

@@ -1,10 +1,12 @@
 """What closes a chain at either end."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rdkit import Chem, rdBase
 
 from polyomics.chemistry.assembly import Piece, piece_from_mol
+from polyomics.chemistry.atoms import atoms_of
 from polyomics.chemistry.psmiles import HEAD_LABEL, TAIL_LABEL, read_psmiles
 from polyomics.chemistry.repeat_unit import explicit_hydrogens
 
@@ -29,6 +31,7 @@ class EndGroup:
         return piece_from_mol(mol)
 
 
+@lru_cache(maxsize=256)
 def parse_end_group(text: str) -> EndGroup:
     """End group of a SMILES with one `*`, such as `*C`, `*[H]`, `*O` or `*c1ccccc1`.
 
@@ -37,10 +40,10 @@ def parse_end_group(text: str) -> EndGroup:
     """
     mol = read_psmiles(text, n_stars=1, what="end group")
     with rdBase.BlockLogs():
-        star = next(atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0)
+        star = next(atom.GetIdx() for atom in atoms_of(mol) if atom.GetAtomicNum() == 0)
         smiles = Chem.MolToSmiles(mol, rootedAtAtom=star).replace(f"[{HEAD_LABEL}*]", "*")
         full = explicit_hydrogens(read_psmiles(smiles, n_stars=1, what="end group"))
-    atoms = [atom for atom in full.GetAtoms() if atom.GetAtomicNum() > 0]
+    atoms = [atom for atom in atoms_of(full) if atom.GetAtomicNum() > 0]
     return EndGroup(
         smiles=smiles,
         mol=full,

@@ -9,6 +9,7 @@ for nothing else. It is never stored as a result.
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
+from polyomics.chemistry.atoms import atoms_of, bonds_of
 from polyomics.chemistry.repeat_unit import RepeatUnit
 
 COEFFICIENTS_K = (262.0, -87.0, 35.0, 184.0, 148.0, 310.0, -57.0, -89.0)
@@ -31,9 +32,9 @@ def features(unit: RepeatUnit) -> tuple[float, ...]:
     bonds.
     """
     mol = Chem.RemoveHs(unit.mol)
-    atoms = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0]
+    atoms = [atom for atom in atoms_of(mol) if atom.GetAtomicNum() > 0]
     backbone = [unit.mol.GetAtomWithIdx(index) for index in unit.backbone]
-    double = [bond for bond in mol.GetBonds() if bond.GetBondType() == Chem.BondType.DOUBLE]
+    double = [bond for bond in bonds_of(mol) if bond.GetBondType() == Chem.BondType.DOUBLE]
     counts = (
         sum(_is_flexible(atom) for atom in backbone),
         unit.n_heavy_atoms * sum(atom.IsInRing() for atom in backbone) / len(backbone),

@@ -5,6 +5,7 @@ from typing import Any
 
 from rdkit import Chem, rdBase
 
+from polyomics.chemistry.atoms import atoms_of, bonds_of
 from polyomics.errors import InvalidPolymer, UnsupportedElement
 
 HEAD_LABEL, TAIL_LABEL = 1, 2
@@ -49,14 +50,15 @@ def read_psmiles(text: str, *, n_stars: int = 2, what: str = "repeat unit") -> C
     shown = _shorten(text)
     with rdBase.BlockLogs():
         mol = _parse(text, shown, what)
-        stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+        stars = [atom for atom in atoms_of(mol) if atom.GetAtomicNum() == 0]
         if len(stars) != n_stars:
             _refuse_star_count(shown, what, len(stars), n_stars)
         _check_elements(mol, shown)
         _check_stars(stars, shown, what)
-        if len(Chem.GetMolFrags(mol)) != 1:
+        n_parts = len(Chem.GetMolFrags(mol))
+        if n_parts != 1:
             raise InvalidPolymer(
-                f"{shown} has {len(Chem.GetMolFrags(mol))} disconnected parts ('.'); "
+                f"{shown} has {n_parts} disconnected parts ('.'); "
                 f"a {what} is one connected piece, so leave out salts and solvents"
             )
         for label, star in enumerate(stars, start=HEAD_LABEL):
@@ -96,7 +98,7 @@ def _parse(text: str, shown: str, what: str) -> Chem.Mol:
     mol: Chem.Mol | None = _rdkit(lambda: Chem.MolFromSmiles(text, params))
     if mol is None or mol.GetNumAtoms() == 0:
         raise InvalidPolymer(f"{shown} is not a SMILES (the {what} cannot be read); {_EXAMPLE}")
-    n_heavy = sum(atom.GetAtomicNum() > 1 for atom in mol.GetAtoms())
+    n_heavy = sum(atom.GetAtomicNum() > 1 for atom in atoms_of(mol))
     if n_heavy > MAX_HEAVY_ATOMS or mol.GetNumAtoms() > 4 * MAX_HEAVY_ATOMS:
         raise InvalidPolymer(
             f"{shown} has {n_heavy} heavy atoms, more than the {MAX_HEAVY_ATOMS} allowed in a {what}; "
@@ -123,19 +125,20 @@ def _refuse_star_count(shown: str, what: str, found: int, wanted: int) -> None:
 
 
 def _check_elements(mol: Chem.Mol, shown: str) -> None:
-    symbols = {atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0}
+    atoms = atoms_of(mol)
+    symbols = {atom.GetSymbol() for atom in atoms if atom.GetAtomicNum() > 0}
     missing = sorted(symbols.difference(SUPPORTED_ELEMENTS))
     if missing:
         raise UnsupportedElement(
             f"{shown} has {', '.join(missing)}, for which GAFF2 has no parameters; "
             f"it covers {', '.join(SUPPORTED_ELEMENTS)}"
         )
-    for atom in mol.GetAtoms():
+    for atom in atoms:
         if atom.GetChiralTag() not in _TETRAHEDRAL:
             raise InvalidPolymer(
                 f"{shown} has a stereocentre that is not tetrahedral ({atom.GetSymbol()}); write it with @ or @@"
             )
-    for bond in mol.GetBonds():
+    for bond in bonds_of(mol):
         if bond.GetBondType() not in _BOND_TYPES:
             raise InvalidPolymer(
                 f"{shown} has a bond of type {str(bond.GetBondType()).lower()}; "
@@ -170,14 +173,15 @@ def _check_stars(stars: list[Chem.Atom], shown: str, what: str) -> None:
 
 
 def _sanitised(mol: Chem.Mol, shown: str, what: str) -> Chem.Mol:
-    for atom in mol.GetAtoms():
+    for atom in atoms_of(mol):
         atom.SetAtomMapNum(0)
+    bonds = bonds_of(mol)
     try:
         Chem.SanitizeMol(mol)
-        if any(bond.GetIsAromatic() and not bond.IsInRing() for bond in mol.GetBonds()):
+        if any(_is_aromatic(bond) and not bond.IsInRing() for bond in bonds):
             raise ValueError("an aromatic bond outside any ring")
         Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-        for bond in mol.GetBonds():
+        for bond in bonds:
             bond.SetBondDir(Chem.BondDir.NONE)
         return Chem.RemoveHs(mol)
     except (ValueError, RuntimeError) as error:
@@ -187,14 +191,20 @@ def _sanitised(mol: Chem.Mol, shown: str, what: str) -> Chem.Mol:
         ) from None
 
 
+def _is_aromatic(bond: Chem.Bond) -> bool:
+    """By its flag or, where RDKit took that away but left the type, by its type."""
+    return bond.GetIsAromatic() or bond.GetBondType() == Chem.BondType.AROMATIC
+
+
 def _check_electrons(mol: Chem.Mol, shown: str, what: str) -> None:
-    radicals = [atom.GetSymbol() for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
+    atoms = atoms_of(mol)
+    radicals = [atom.GetSymbol() for atom in atoms if atom.GetNumRadicalElectrons()]
     if radicals:
         raise InvalidPolymer(
             f"{shown} has unpaired or missing electrons on {', '.join(sorted(set(radicals)))}; "
             f"give every atom of the {what} its hydrogens"
         )
-    halogens = [a.GetSymbol() for a in mol.GetAtoms() if a.GetSymbol() in _HALOGENS and a.GetTotalValence() > 1]
+    halogens = [a.GetSymbol() for a in atoms if a.GetSymbol() in _HALOGENS and a.GetTotalValence() > 1]
     if halogens:
         raise InvalidPolymer(
             f"{shown} has {halogens[0]} with more than one bond, which GAFF2 has no parameters for; "

@@ -7,6 +7,7 @@ from functools import lru_cache
 from rdkit import Chem, rdBase
 
 from polyomics.chemistry.assembly import Piece, backbone_path, piece_from_mol
+from polyomics.chemistry.atoms import atoms_of
 from polyomics.chemistry.canonical import canonical_psmiles, polymer_key
 from polyomics.chemistry.psmiles import read_psmiles
 
@@ -79,38 +80,38 @@ def parse_repeat_unit(text: str) -> RepeatUnit:
         InvalidPolymer: The text is not a repeat unit that can be polymerised and simulated;
             `UnsupportedElement` where the force field lacks an element.
     """
-    psmiles = canonical_psmiles(read_psmiles(text))
+    read = read_psmiles(text)
+    psmiles = canonical_psmiles(read)
     with rdBase.BlockLogs():
-        flat = read_psmiles(psmiles)
-        mol = explicit_hydrogens(flat)
-        return _describe(text, psmiles, mol)
+        flat = read if psmiles == text.strip() else read_psmiles(psmiles)
+        return _describe(text, psmiles, explicit_hydrogens(flat))
 
 
 def explicit_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     """The molecule with all hydrogens, `*` moved to the end; other atoms keep their order."""
     full = Chem.AddHs(mol)
-    real = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() > 0]
-    stars = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() == 0]
+    atoms = atoms_of(full)
+    real = [atom.GetIdx() for atom in atoms if atom.GetAtomicNum() > 0]
+    stars = [atom.GetIdx() for atom in atoms if atom.GetAtomicNum() == 0]
     return Chem.RenumberAtoms(full, real + stars)
 
 
 def _describe(text: str, psmiles: str, mol: Chem.Mol) -> RepeatUnit:
-    piece = piece_from_mol(mol)
-    backbone = tuple(backbone_path(mol)[1:-1])
+    atoms = atoms_of(mol)[:-2]
+    path = backbone_path(mol)
+    backbone = tuple(path[1:-1])
     tactic, free, fixed, double = _stereo(mol, set(backbone))
-    assert piece.head is not None
-    assert piece.tail is not None
     return RepeatUnit(
         psmiles=psmiles,
         key=polymer_key(psmiles),
         as_written=text,
         mol=mol,
         formula=hill_formula(mol),
-        molar_mass_g_mol=float(sum(atom.GetMass() for atom in piece.atoms)),
-        n_atoms=piece.n_atoms,
-        n_heavy_atoms=sum(atom.GetAtomicNum() > 1 for atom in piece.atoms),
-        head=piece.head,
-        tail=piece.tail,
+        molar_mass_g_mol=float(sum(atom.GetMass() for atom in atoms)),
+        n_atoms=len(atoms),
+        n_heavy_atoms=sum(atom.GetAtomicNum() > 1 for atom in atoms),
+        head=backbone[0],
+        tail=backbone[-1],
         backbone=backbone,
         tactic_centres=tuple(i for i in backbone if i in tactic),
         free_centres=tuple(sorted(free)),
@@ -138,7 +139,7 @@ def _stereo(mol: Chem.Mol, backbone: set[int]) -> tuple[set[int], set[int], set[
 
 def hill_formula(mol: Chem.Mol) -> str:
     """Formula of the explicit atoms, `*` left out: C, H, then the alphabet; D for deuterium, [13C] for others."""
-    counts = Counter(_formula_symbol(atom) for atom in mol.GetAtoms() if atom.GetAtomicNum() > 0)
+    counts = Counter(_formula_symbol(atom) for atom in atoms_of(mol) if atom.GetAtomicNum() > 0)
     first = ["C", "H"] if counts["C"] else []
     order = [s for s in first if counts[s]] + sorted(s for s in counts if s not in first and counts[s])
     return "".join(symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in order)

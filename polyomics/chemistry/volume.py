@@ -1,10 +1,13 @@
-"""The van der Waals volume of a molecule, from its constitution alone."""
+"""The van der Waals volume of a molecule or a chain, from its constitution alone."""
+
+from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
 from rdkit.Chem import rdMolDescriptors
 
+from polyomics.chemistry.atoms import atoms_of
 from polyomics.errors import UnsupportedElement
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ _AROMATIC_RING_ANGSTROM3 = 14.7
 _OTHER_RING_ANGSTROM3 = 3.8
 
 
-def vdw_volume_nm3(mol: "Chem.Mol") -> float:
+def vdw_volume_nm3(mol: Chem.Mol) -> float:
     """Van der Waals volume of one molecule [nm³].
 
     V = Σ 4/3 π r³ - 5.92 N_bonds - 14.7 R_aromatic - 3.8 R_other [Å³], with Bondi radii r and the rings
@@ -31,18 +34,22 @@ def vdw_volume_nm3(mol: "Chem.Mol") -> float:
     organic molecules, 9 % too large for perfluorinated chains. Hydrogens may
     be explicit or implicit. Source: Zhao, Abraham, Zissimos 2003, DOI 10.1021/jo034808o.
 
+    Of a repeat unit or an end group, it is the part of a chain's volume: each `*` stands for half a bond.
+
     Raises:
         UnsupportedElement: The method has no volume for an element.
     """
-    n_hidden = sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
-    symbols = [atom.GetSymbol() for atom in mol.GetAtoms()] + ["H"] * n_hidden
+    atoms = [atom for atom in atoms_of(mol) if atom.GetAtomicNum() > 0]
+    n_stars = mol.GetNumAtoms() - len(atoms)
+    n_hidden = sum(atom.GetTotalNumHs() for atom in atoms)
+    symbols = [atom.GetSymbol() for atom in atoms] + ["H"] * n_hidden
     missing = sorted(set(symbols) - set(BONDI_RADII_ANGSTROM))
     if missing:
         raise UnsupportedElement(
             f"no van der Waals volume for {', '.join(missing)}; known are {', '.join(BONDI_RADII_ANGSTROM)}"
         )
     spheres = sum(4.0 / 3.0 * math.pi * BONDI_RADII_ANGSTROM[symbol] ** 3 for symbol in symbols)
-    n_bonds = mol.GetNumBonds() + n_hidden
+    n_bonds = mol.GetNumBonds() + n_hidden - 0.5 * n_stars
     n_aromatic = rdMolDescriptors.CalcNumAromaticRings(mol)
     n_other = rdMolDescriptors.CalcNumRings(mol) - n_aromatic
     rings = _AROMATIC_RING_ANGSTROM3 * n_aromatic + _OTHER_RING_ANGSTROM3 * n_other

@@ -1,5 +1,6 @@
 """The command line: one file per group of commands; nothing heavy is imported before it is needed."""
 
+import os
 from collections.abc import Sequence
 
 PROGRAM = "polyomics"
@@ -17,8 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from polyomics.cli.application import make_application
     from polyomics.cli.ending import exit_code_of
+    from polyomics.config import load_secret_files
 
     def run() -> object:
+        load_secret_files(os.environ)
         return make_application().main(
             args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
         )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyomics.cli.options import ARGUMENT_OF_COLUMN, TYPES, spec_of
+from polyomics.cli.options import spec_of
 from polyomics.errors import InvalidInputFile, InvalidSettings, UserError
+from polyomics.polymer_file import is_file, open_polymers
 
 if TYPE_CHECKING:
     from polyomics.spec import StudySpec
-
-LIKE_AN_OPTION = 0.85
-"""A column name this close to an option is a typing error rather than a label."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +29,6 @@ class Request:
     def label(self) -> str:
         """Where it was asked for, to be put before a message."""
         return "" if self.line is None else f"line {self.line}: "
-
-
-def is_file(text: str) -> bool:
-    """Whether the argument names a CSV file rather than a polymer."""
-    return text.lower().endswith(".csv") or ("*" not in text and os.path.isfile(text))
 
 
 def requests(
@@ -76,20 +67,19 @@ def _of_file(
     skip_invalid: bool,
     notice: Callable[[str], None],
 ) -> list[Request]:
-    from polyomics.request import read_polymers
-
-    rows = read_polymers(path)
-    _check_columns(path, list(rows[0][1]), notice)
     found: list[Request] = []
     wrong: list[str] = []
-    for line, row in rows:
-        try:
-            found += list(_replicates(row["psmiles"], {**options, **_options(row)}, n_replicates, line))
-        except UserError as error:
-            wrong.append(f"{path}, line {line}: {error}")
-            if not skip_invalid:
-                continue
-            notice(f"skipped {wrong[-1]}")
+    with open_polymers(path) as file:
+        if file.ignored:
+            notice(f"{path}: ignoring the columns {', '.join(map(repr, file.ignored))}, which are no options")
+        for line in file.lines:
+            try:
+                set_here = line.options()
+                found += list(_replicates(line.fields["psmiles"], {**options, **set_here}, n_replicates, line.number))
+            except UserError as error:
+                wrong.append(f"{path}, line {line.number}: {error}")
+                if skip_invalid:
+                    notice(f"skipped {wrong[-1]}")
     if wrong and not (skip_invalid and found):
         raise InvalidInputFile(_summary(wrong, skip_invalid))
     return found
@@ -119,56 +109,3 @@ def _without_repetitions(found: list[Request], notice: Callable[[str], None]) ->
         if kept is not request:
             notice(f"line {request.line} is the same study as line {kept.line}; it is run once")
     return list(first.values())
-
-
-def _check_columns(path: Path, columns: list[str], notice: Callable[[str], None]) -> None:
-    ignored = []
-    taken: dict[str, str] = {}
-    for column in columns:
-        argument = ARGUMENT_OF_COLUMN.get(_plain(column))
-        if column == "psmiles":
-            continue
-        if argument is None:
-            _refuse_typing_error(path, column)
-            ignored.append(column)
-        elif argument in taken:
-            raise InvalidInputFile(f"{path}: the columns {taken[argument]!r} and {column!r} set the same option")
-        else:
-            taken[argument] = column
-    if ignored:
-        notice(f"{path}: ignoring the columns {', '.join(map(repr, ignored))}, which are no options")
-
-
-def _refuse_typing_error(path: Path, column: str) -> None:
-    near = difflib.get_close_matches(_plain(column), ARGUMENT_OF_COLUMN, n=1, cutoff=LIKE_AN_OPTION)
-    if near:
-        raise InvalidInputFile(
-            f"{path}: the column {column!r} is no option; did you mean {near[0]!r}? (a label needs another name)"
-        )
-
-
-def _plain(column: str) -> str:
-    return column.lower().removeprefix("--").replace("-", "_").replace(" ", "_")
-
-
-def _options(row: Mapping[str, str]) -> dict[str, Any]:
-    """Options a row sets; an empty field leaves the one of the command line."""
-    found: dict[str, Any] = {}
-    for column, text in row.items():
-        argument = ARGUMENT_OF_COLUMN.get(_plain(column))
-        if argument is None or not text or column == "psmiles":
-            continue
-        found[argument] = _value(column, TYPES[argument], text)
-    return found
-
-
-def _value(column: str, kind: Any, text: str) -> Any:
-    if kind is str:
-        return text
-    if kind not in (int, float):
-        return [name for name in text.replace(";", " ").split() if name]
-    try:
-        return kind(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise InvalidSettings(f"the column {column!r} has {text!r}, which is not {wanted}") from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from polyomics.cli.check import AsJson
+
+TARGET_VARIABLE = "POLYOMICS_TARGET_DATABASE_URL"
 
 MEANING = {
     "missing": "there is no database yet; the first run makes it",
@@ -69,6 +71,52 @@ def upgrade(as_json: AsJson = False) -> None:
         typer.echo(f"{after.url} went from version {before.revision or 'none'} to {after.revision}")
 
 
-def copy() -> int:
-    """To be written."""
-    raise NotImplementedError
+def copy(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            envvar=TARGET_VARIABLE,
+            help="Empty database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything into another, empty database, such as from SQLite to PostgreSQL; nothing is removed.
+
+    Stop the workers first: what they write to this database afterwards is not in the copy. The run folders stay where
+    they are. An address with a password is better given in POLYOMICS_TARGET_DATABASE_URL than on the command line,
+    where others can see it.
+
+    Example:  POLYOMICS_TARGET_DATABASE_URL=postgresql://ada:secret@db.lab/polyomics polyomics db copy
+
+    JSON keys: source, target, rows (by table), running (studies somebody held when they were copied).
+    """
+    from rich.progress import Progress
+
+    from polyomics.cli.render import make_console, print_json
+    from polyomics.config import DATABASE_VARIABLE, database_url
+    from polyomics.database import inspect_schema, open_database
+    from polyomics.database.transfer import copy_database
+
+    console = make_console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(table: str, n_rows: int) -> None:
+            if table not in tasks:
+                tasks[table] = bar.add_task(table, total=None)
+            bar.update(tasks[table], completed=n_rows, description=f"{table}: {n_rows:,} rows")
+
+        rows = copy_database(database_url(), to, report=report)
+    with open_database(to) as store:
+        running = store.counts()["running"]
+    source, target = inspect_schema(database_url()).url, inspect_schema(to).url
+    if as_json:
+        print_json({"source": source, "target": target, "rows": rows, "running": running})
+        return
+    typer.echo(f"{sum(rows.values()):,} rows, {rows['study']:,} studies among them, were copied to {target}")
+    if running:
+        typer.echo(f"{running} studies were running: what their workers write after this is only in {source}")
+    typer.echo(f"to use the copy, set {DATABASE_VARIABLE} to its address")

@@ -92,9 +92,9 @@ def _finished(key: str) -> StudyRow:
 
 
 def _results_folder(study: StudyRow) -> Path:
-    from polyomics.config import home
+    from polyomics.config import below, home
 
-    return home() / study.run_folder / "results"
+    return below(home(), study.run_folder) / "results"
 
 
 def _answer(facts: dict[str, Any], study: StudyRow, *, as_json: bool) -> None:

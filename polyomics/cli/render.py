@@ -201,6 +201,7 @@ STATUS_STYLE = {
     "failed": "bold red",
     "running": "cyan",
     "queued": "dim",
+    "cancelled": "yellow",
     "stopped": "yellow",
 }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from polyomics.database import ResultRow, Store, StudyRow, StudySummary
+    from polyomics.database.rows import Attempt
     from polyomics.records import Criterion
 
 Limit = Annotated[int | None, typer.Option(min=0, help="At most so many.")]
@@ -30,7 +31,7 @@ Minimum = Annotated[float | None, typer.Option("--min", help="Only values of --p
 Maximum = Annotated[float | None, typer.Option("--max", help="Only values of --property of at most this.")]
 PolymerText = Annotated[str | None, typer.Option("--polymer", help="Only of this polymer: SMILES or key.")]
 PresetName = Annotated[str | None, typer.Option("--preset", help="Only of studies from this preset.")]
-Status = Annotated[str | None, typer.Option("--status", help="queued, running, done or failed.")]
+Status = Annotated[str | None, typer.Option("--status", help="queued, running, done, failed or cancelled.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="Only of studies at this temperature, K.")]
 WithFlag = Annotated[list[str] | None, typer.Option("--flag", help="Only values with this flag; may be repeated.")]
 WithoutFlag = Annotated[
@@ -55,9 +56,9 @@ def list_studies(
     """
     from polyomics.cli.render import SHORT_KEY, make_console, make_table, moment, print_json, status_text
 
-    checked = _status(status)
+    checked = study_status(status)
     with _store() as store:
-        found = store.studies(status=checked, polymer=_polymer(polymer), limit=limit) if store else []
+        found = store.studies(status=checked, polymer=polymer_key(polymer), limit=limit) if store else []
         total = sum(store.counts().values()) if store else 0
     if store is None:
         _say_nothing_yet()
@@ -90,25 +91,29 @@ def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Key of a study, or the beginning of it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show everything stored of one study: request, stages, tests of equilibrium, values, failures, versions, files.
+    """Show everything stored of one study: request, attempts, stages, tests of equilibrium, values, failures, files.
 
     Example:  polyomics show 3f2a91
 
     JSON keys: those of 'list', and spec, stages (sequence, name, kind, status, started, ended, detail),
     measurements (with experiment), criteria (name, verdict, value, threshold, unit, message; the one named equilibrium
-    sums the others up), failures, provenance, artifacts (kind, path, size_bytes, sha256), home, database.
+    sums the others up), failures, provenance, artifacts (kind, path, size_bytes, sha256), attempts (number, worker,
+    host, pid, device, version, claimed, seen, lease_until, ended, outcome, error_kind, error_message, reached_ps,
+    progress), home, database.
     """
     from polyomics.cli.render import print_json
+    from polyomics.database.queue import Queue
 
     with _store() as store:
         if store is None:
             raise StudyNotFound(f"no study has the key {key!r}; there are no results yet")
         study = store.study(key)
+        attempts = Queue(store).attempts(study.key)
         where = store.url
     if as_json:
-        print_json(_study_json(study, where))
+        print_json(_study_json(study, attempts, where))
     else:
-        _print_study(study, where)
+        _print_study(study, attempts, where)
 
 
 def query(
@@ -272,7 +277,8 @@ def _say_nothing_yet() -> None:
     say(f"no results yet in {masked(database_url())}; start with: polyomics run '*CC*'")
 
 
-def _status(text: str | None) -> Any:
+def study_status(text: str | None) -> Any:
+    """The status, if there is such a one."""
     from polyomics.database.rows import StudyStatus
 
     known = get_args(StudyStatus)
@@ -281,7 +287,7 @@ def _status(text: str | None) -> Any:
     return text
 
 
-def _polymer(text: str | None) -> str | None:
+def polymer_key(text: str | None) -> str | None:
     """Key of a polymer, however its repeat unit is written."""
     if text is None or "*" not in text:
         return text
@@ -315,9 +321,9 @@ def _settings(
         "property": property_name,
         "minimum": minimum,
         "maximum": maximum,
-        "polymer": _polymer(polymer),
+        "polymer": polymer_key(polymer),
         "preset": preset,
-        "status": _status(status),
+        "status": study_status(status),
         "temperature_k": temperature,
         "with_flags": tuple(flags or ()),
         "without_flags": tuple(without_flags or ()),
@@ -365,12 +371,12 @@ def _is_abandoned(study: StudySummary) -> bool:
     """Whether a study that is marked as running lies on this machine and no process holds it any more."""
     import fcntl
 
-    from polyomics.config import home
+    from polyomics.config import below, home
 
     if study.status != "running":
         return False
     try:
-        with (home() / study.run_folder / "lock").open() as lock:
+        with (below(home(), study.run_folder) / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return True
     except OSError:
@@ -390,12 +396,18 @@ def _summary_json(study: StudySummary) -> dict[str, Any]:
     }
 
 
-def _study_json(study: StudyRow, where: str) -> dict[str, Any]:
+def _study_json(study: StudyRow, attempts: Sequence[Attempt], where: str) -> dict[str, Any]:
     from polyomics.cli.render import measurement_json
     from polyomics.config import home
 
     values = [measurement_json(study.polymer.key, item) for item in study.measurements]
-    return {**_summary_json(study), "measurements": values, "home": str(home()), "database": where}
+    return {
+        **_summary_json(study),
+        "measurements": values,
+        "attempts": [attempt.model_dump(mode="json", exclude={"id"}) for attempt in attempts],
+        "home": str(home()),
+        "database": where,
+    }
 
 
 def _row_json(row: ResultRow) -> dict[str, Any]:
@@ -404,12 +416,15 @@ def _row_json(row: ResultRow) -> dict[str, Any]:
     return {**asdict(row), "flags": list(row.flags), "created": row.created.isoformat()}
 
 
-def _print_study(study: StudyRow, where: str) -> None:
+def _print_study(study: StudyRow, attempts: Sequence[Attempt], where: str) -> None:
     from polyomics.cli.render import make_console, pairs, print_failures, print_measurements
 
     console = make_console()
     console.print(pairs(_facts(study)))
     console.print()
+    if attempts:
+        console.print(_attempt_table(attempts))
+        console.print()
     if study.stages:
         console.print(_stage_table(study))
         console.print()
@@ -464,6 +479,27 @@ def _request(spec: dict[str, Any]) -> dict[str, Any]:
         "force field": f"{model['family']}, {model['charges']} charges" if has_model else None,
         "protocol": f"{protocol.get('name', '?')}: {', '.join(names)}" if names else None,
     }
+
+
+def _attempt_table(attempts: Sequence[Attempt]) -> Any:
+    from polyomics.cli.render import clock, make_table, moment, number
+
+    right: dict[str, Any] = {"justify": "right"}
+    table = make_table("attempt", "worker", "on", "outcome", "began", ("took", right), ("ps", right), "why")
+    for item in attempts:
+        device = f" GPU {item.device}" if item.device else ""
+        why = f"{item.error_kind}: {item.error_message}" if item.error_kind else ""
+        table.add_row(
+            str(item.number),
+            item.worker or "by hand",
+            f"{item.host}{device}",
+            item.outcome or "running",
+            moment(item.claimed),
+            clock(((item.ended or item.seen) - item.claimed).total_seconds()),
+            number(item.reached_ps) if item.reached_ps else "",
+            why,
+        )
+    return table
 
 
 def _stage_table(study: StudyRow) -> Any:

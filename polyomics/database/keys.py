@@ -23,7 +23,8 @@ def full_key(connection: Connection, key: str) -> str:
         return str(exact)
     if not key:
         raise not_found(connection, key)
-    begins = func.substr(column, 1, len(key)) == key
+    near = column.between(key, f"{key}zz")  # by the index, in any order of letters; what begins so is among them
+    begins = near & (func.substr(column, 1, len(key)) == key)
     found = list(connection.scalars(select(column).where(begins).order_by(column).limit(6)))
     if len(found) == 1:
         return str(found[0])

@@ -8,10 +8,10 @@ transaction and may be called again when nobody knows whether it was carried out
 
 import platform
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from polyomics import __version__
 from polyomics.database import tables
@@ -49,7 +49,12 @@ class Queue:
         self.most_deaths = most_deaths
 
     def claim_next(
-        self, holder: Holder, *, pools: Sequence[str] = ("",), segment_gpu_s: float | None = None
+        self,
+        holder: Holder,
+        *,
+        pools: Sequence[str] = ("",),
+        segment_gpu_s: float | None = None,
+        avoid: Sequence[str] = (),
     ) -> Claim | None:
         """Take the study that is next: by priority, then by age; None if there is none.
 
@@ -57,11 +62,14 @@ class Queue:
             holder: Who takes it.
             pools: Pools whose studies may be taken; the empty one has those for anybody.
             segment_gpu_s: Only studies whose longest segment is estimated to take at most this long [s].
+            avoid: Keys of a few studies to leave to others as long as there is something else.
         """
         with self.store.writing() as connection:
             check_revision(connection, self.store.url)
             self._take_from_the_dead(connection)
-            study_id = _next_study(connection, pools, segment_gpu_s)
+            study_id = _next_study(connection, pools, segment_gpu_s, avoid)
+            if study_id is None and avoid:
+                study_id = _next_study(connection, pools, segment_gpu_s, ())
             return None if study_id is None else self._hold(connection, study_id, holder)
 
     def claim(self, key: str, holder: Holder, *, holder_before_is_dead: bool = False) -> Claim:
@@ -80,13 +88,13 @@ class Queue:
             held = _live_attempt(connection, study.id)
             if held is not None:
                 dead = holder_before_is_dead and held.host == holder.host
-                left_s = (held.lease_until - now(connection)).total_seconds()
-                if left_s > 0 and not dead:
+                moment = now(connection)
+                if not end_attempt(connection, held.id, "lost", if_silent_at=None if dead else moment):
+                    left_s = max((held.lease_until - moment).total_seconds(), 0.0)
                     raise StudyBusy(
                         f"study {key} is being run by process {held.pid} of {held.host}; wait for it, or, if that is "
                         f"gone, {left_s:.0f} s for its lease to run out"
                     )
-                end_attempt(connection, held.id, "lost")
             return self._hold(connection, study.id, holder)
 
     def adopt(self, attempt_id: int, *, pid: int | None = None) -> Claim:
@@ -97,10 +105,9 @@ class Queue:
         """
         attempt = tables.Attempt
         with self.store.writing() as connection:
-            row = connection.execute(select(attempt.study_id, attempt.ended).where(attempt.id == attempt_id)).first()
-            if row is None or row.ended is not None:
+            statement = update(attempt).where(attempt.id == attempt_id, attempt.ended.is_(None))
+            if connection.execute(statement.values(pid=pid)).rowcount == 0:
                 raise LeaseLost(f"attempt {attempt_id} has ended; nothing is left to do for it")
-            connection.execute(update(attempt).where(attempt.id == attempt_id).values(pid=pid))
             return _claim(connection, attempt_id)
 
     def renew(self, attempt_id: int, progress: dict[str, Any] | None = None) -> Renewal:
@@ -117,7 +124,9 @@ class Queue:
             moment = now(connection)
             values: dict[str, Any] = {"seen": moment, "lease_until": moment + timedelta(seconds=self.lease_s)}
             if progress is not None:
-                values |= {"progress": plain_json(progress, "progress"), "reached_ps": progress.get("done_ps") or 0.0}
+                values["progress"] = plain_json(progress, "progress")
+                if progress.get("done_ps") is not None:
+                    values["reached_ps"] = progress["done_ps"]
             statement = update(attempt).where(attempt.id == attempt_id, attempt.ended.is_(None)).values(**values)
             if connection.execute(statement).rowcount == 0:
                 return "lost"
@@ -164,11 +173,13 @@ class Queue:
 
     def _hold(self, connection: Connection, study_id: int, holder: Holder) -> Claim:
         attempt, study = tables.Attempt, tables.Study
-        number = 1 + (connection.scalar(select(func.max(attempt.number)).where(attempt.study_id == study_id)) or 0)
+        latest = select(attempt.number, attempt.reached_ps).where(attempt.study_id == study_id)
+        number, reached_ps = connection.execute(latest.order_by(attempt.number.desc()).limit(1)).first() or (0, 0.0)
         moment = now(connection)
         row = {
             "study_id": study_id,
-            "number": number,
+            "number": number + 1,
+            "reached_ps": reached_ps,
             **holder.model_dump(),
             "version": __version__,
             "claimed": moment,
@@ -201,14 +212,16 @@ class Queue:
         outcome: str,
         kind: str | None,
         message: str | None,
+        if_silent_at: datetime | None = None,
     ) -> bool:
         if study.status == "cancelled" and outcome != "lost":
             outcome = "cancelled"
-        if not end_attempt(connection, attempt_id, outcome, error_kind=kind, error_message=message):
+        error = {"error_kind": kind, "error_message": message}
+        if not end_attempt(connection, attempt_id, outcome, **error, if_silent_at=if_silent_at):
             return False
         if study.status != "running":
             return True
-        if _hopeless(connection, study.id, outcome, kind, self.most_deaths):
+        if _hopeless(connection, study, outcome, self.most_deaths):
             fail(connection, study, Failure(stage="run", kind=kind or "ProcessDied", message=message or ""))
         else:
             set_study(connection, study.id, status="queued")
@@ -223,12 +236,13 @@ class Queue:
             .where(attempt.ended.is_(None), attempt.lease_until < moment)
             .limit(EXPIRED_AT_A_TIME)
         )
-        rows = connection.execute(query.with_for_update(of=study, skip_locked=True)).all()
+        rows = connection.execute(query.with_for_update(of=study, key_share=True, skip_locked=True)).all()
         silent = "its process was not heard of until its lease ran out"
         return sum(
-            self._end_and_requeue(connection, row, row.attempt_id, "lost", "ProcessDied", f"{silent} ({row.host})")
+            self._end_and_requeue(
+                connection, row, row.attempt_id, "lost", "ProcessDied", f"{silent} ({row.host})", if_silent_at=moment
+            )
             for row in rows
-            if _is_still_silent(connection, row.attempt_id, moment)
         )
 
 
@@ -237,23 +251,26 @@ def this_host() -> str:
     return platform.node()
 
 
-def _is_still_silent(connection: Connection, attempt_id: int, moment: Any) -> bool:
-    """Whether it has not been renewed while we waited for the lock."""
-    attempt = tables.Attempt
-    until = connection.scalar(select(attempt.lease_until).where(attempt.id == attempt_id, attempt.ended.is_(None)))
-    return until is not None and until < moment
+def _next_study(
+    connection: Connection, pools: Sequence[str], segment_gpu_s: float | None, avoid: Sequence[str]
+) -> int | None:
+    """One index look-up per priority and pool, so that it takes as long in a queue of ten as of a million.
 
-
-def _next_study(connection: Connection, pools: Sequence[str], segment_gpu_s: float | None) -> int | None:
-    """One index look-up per priority and pool, so that it takes as long in a queue of ten as of a million."""
-    study = tables.Study
+    A study that waits although someone still holds it, as after an UPDATE by hand, is passed over until it is free.
+    """
+    study, attempt = tables.Study, tables.Attempt
+    free = ~exists().where(attempt.study_id == study.id, attempt.ended.is_(None))
     for priority in (2, 1, 0):
         found: list[int] = []
         for pool in dict.fromkeys(pools):
-            query = select(study.id).where(study.status == "queued", study.pool == pool, study.priority == priority)
+            query = select(study.id).where(
+                study.status == "queued", study.pool == pool, study.priority == priority, free
+            )
             if segment_gpu_s is not None:
                 query = query.where((study.segment_gpu_s <= segment_gpu_s) | study.segment_gpu_s.is_(None))
-            query = query.order_by(study.id).limit(1).with_for_update(skip_locked=True)
+            if avoid:
+                query = query.where(study.key.not_in(avoid))
+            query = query.order_by(study.id).limit(1).with_for_update(of=study, key_share=True)
             found += connection.scalars(query).all()
         if found:
             return min(found)
@@ -266,13 +283,14 @@ def _live_attempt(connection: Connection, study_id: int) -> Row[*tuple[Any, ...]
     return connection.execute(query.where(attempt.study_id == study_id, attempt.ended.is_(None))).one_or_none()
 
 
-def _hopeless(connection: Connection, study_id: int, outcome: str, kind: str | None, most_deaths: int) -> bool:
-    """Whether the latest attempts all ended alike: in the same trouble, or dead at the same place."""
+def _hopeless(connection: Connection, study: Row[*tuple[Any, ...]], outcome: str, most_deaths: int) -> bool:
+    """Whether the latest attempts since it was last started anew all ended alike: in one trouble, or at one place."""
     most = {"lost": most_deaths, "error": MOST_ERRORS}.get(outcome)
     if most is None:
         return False
     attempt = tables.Attempt
-    query = select(attempt.outcome, attempt.error_kind, attempt.reached_ps).where(attempt.study_id == study_id)
+    query = select(attempt.outcome, attempt.error_kind, attempt.reached_ps)
+    query = query.where(attempt.study_id == study.id, attempt.claimed >= study.started)
     latest = connection.execute(query.order_by(attempt.number.desc()).limit(most)).all()
     alike = {(row.outcome, row.reached_ps if outcome == "lost" else row.error_kind) for row in latest}
     return len(latest) == most and len(alike) == 1

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from polyomics.config import stays_below
 from polyomics.records import Criterion, Failure, Measurement, Record
 
 StudyStatus = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -13,8 +14,7 @@ StageStatus = Literal["queued", "running", "done", "failed", "skipped"]
 
 def relative_path(path: str) -> str:
     """The path itself, if it stays below the home folder; else ValueError."""
-    parts = path.replace("\\", "/").split("/")
-    if not path or path.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in path:
+    if not stays_below(path):
         raise ValueError(f"{path!r} is not a path below the home folder")
     return path
 

@@ -140,11 +140,15 @@ def prepare(engine: Engine, url: URL, *, read_only: bool) -> None:
 
 
 def check_revision(connection: Connection, url: str) -> None:
-    """Refuse to go on with tables that were changed since the database was opened: one look-up.
+    """Refuse to go on with tables that were changed since the database was opened.
+
+    In PostgreSQL they are not changed before the transaction has ended either, nor is it begun while they are.
 
     Raises:
         StorageUnavailable: They are older or newer than this code; the message says what to upgrade.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK_NUMBER})
     revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
     if revision != REVISIONS[-1]:
         raise _too_new(parse_url(url), revision) if revision not in REVISIONS else _too_old(parse_url(url), revision)

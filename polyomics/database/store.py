@@ -148,7 +148,7 @@ class Store:
             StudyCancelled: The study is not wanted any more.
         """
         with self.writing() as connection:
-            study = locked_study(connection, key, attempt_id)
+            study = locked_study(connection, key, attempt_id, ending="done")
             put_measurements(connection, study.id, measurements)
             put_criteria(connection, study.id, criteria)
             put_failures(connection, study.id, failures)
@@ -161,7 +161,7 @@ class Store:
     def fail_study(self, key: str, failure: Failure, *, attempt_id: int | None = None) -> None:
         """Mark a study as failed and store why; what it had measured before stays. See `finish_study`."""
         with self.writing() as connection:
-            study = locked_study(connection, key, attempt_id)
+            study = locked_study(connection, key, attempt_id, ending="failed")
             fail(connection, study, failure)
             if attempt_id is not None:
                 end_attempt(connection, attempt_id, "failed", error_kind=failure.kind, error_message=failure.message)

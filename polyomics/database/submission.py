@@ -3,18 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from polyomics.database import tables
 from polyomics.database.rows import NewStudy
 from polyomics.database.writes import checked_run_folder, dialect_insert, now, plain_json
 from polyomics.records import digest
 
+ENTERING_LOCK = 7_065_796_580
+"""PostgreSQL's advisory lock of those who enter studies."""
+
 
 def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority: int = 1, pool: str = "") -> list[str]:
     """Enter studies as queued, with their polymers and protocols; the keys of those that are new, in order.
 
     Studies that are there already stay as they are. At most some hundred at a time: a statement has a limited length.
+    In PostgreSQL, transactions that enter studies follow each other, so that two with the same ones in different
+    order do not wait for each other for ever; keep them short.
 
     Args:
         connection: In a transaction that may write.
@@ -22,6 +27,8 @@ def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority
         priority: 0 low, 1 normal, 2 high.
         pool: Workers of which pool may take them; empty: of any.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(ENTERING_LOCK)))
     wanted = {study.key: study for study in studies}
     there = set(connection.scalars(select(tables.Study.key).where(tables.Study.key.in_(wanted))))
     new = [study for key, study in wanted.items() if key not in there]
@@ -29,7 +36,7 @@ def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority
         return []
     created = now(connection)
     polymers = {study.polymer.key: study.polymer.model_dump() | {"created": created} for study in new}
-    specs = {study.key: split_spec(study.spec) for study in new}
+    specs = _split_specs(new)
     protocols = {key: {"key": key, "content": content} for _, key, content in specs.values()}
     polymer_ids = _ids(connection, tables.Polymer, polymers)
     protocol_ids = _ids(connection, tables.Protocol, protocols)
@@ -51,6 +58,19 @@ def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority
     statement = dialect_insert(connection, tables.Study).on_conflict_do_nothing(index_elements=["key"])
     inserted = set(connection.scalars(statement.returning(tables.Study.key), rows))
     return [study.key for study in new if study.key in inserted]
+
+
+def _split_specs(studies: Sequence[NewStudy]) -> dict[str, tuple[dict[str, Any], str, dict[str, Any]]]:
+    """The specs of many studies, by key; a protocol that several of them share is worked out once."""
+    split = {}
+    shared: dict[int, tuple[str, dict[str, Any]]] = {}
+    for study in studies:
+        protocol = study.spec.get("protocol", {})
+        if id(protocol) not in shared:
+            shared[id(protocol)] = split_spec({"protocol": protocol})[1:]
+        rest = plain_json({name: value for name, value in study.spec.items() if name != "protocol"}, "spec")
+        split[study.key] = (rest, *shared[id(protocol)])
+    return split
 
 
 def split_spec(spec: Mapping[str, Any]) -> tuple[dict[str, Any], str, dict[str, Any]]:

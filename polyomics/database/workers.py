@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select, update
 
@@ -35,6 +35,7 @@ def enter_worker(
             "version": __version__,
             "state": "working",
             "note": "",
+            "ns_per_day": None,
             "started": moment,
             "seen": moment,
         }
@@ -47,10 +48,20 @@ def enter_worker(
 def worker_is_seen(
     store: Store, worker_id: int, *, state: WorkerState, note: str = "", ns_per_day: float | None = None
 ) -> None:
-    """Say that a worker is there, and how it is."""
+    """Say that a worker is there, and how it is.
+
+    Args:
+        store: Where it is entered.
+        worker_id: Its row.
+        state: What it does.
+        note: Why.
+        ns_per_day: Speed it has measured; none leaves what was said before.
+    """
     worker = tables.Worker
     with store.writing() as connection:
-        values = {"seen": now(connection), "state": state, "note": note, "ns_per_day": ns_per_day}
+        values: dict[str, Any] = {"seen": now(connection), "state": state, "note": note}
+        if ns_per_day is not None:
+            values["ns_per_day"] = ns_per_day
         connection.execute(update(worker).where(worker.id == worker_id).values(**values))
 
 

@@ -53,13 +53,17 @@ def replace(
     connection.execute(statement.on_conflict_do_update(index_elements=list(unique), set_=changed), list(rows))
 
 
-def locked_study(connection: Connection, key: str, attempt_id: int | None = None) -> Row[*tuple[Any, ...]]:
+def locked_study(
+    connection: Connection, key: str, attempt_id: int | None = None, *, ending: str | None = None
+) -> Row[*tuple[Any, ...]]:
     """The study of exactly this key, held against other writers until the transaction ends.
 
     Args:
         connection: In a transaction that may write.
         key: The study.
-        attempt_id: The attempt the writer holds. What it has ended with may be written again.
+        attempt_id: The attempt the writer holds.
+        ending: How the writer is about to end it. If it has ended so already, and nobody has taken the study since,
+            the same may be written again: the writer may not have heard that it was.
 
     Raises:
         StudyNotFound: There is none.
@@ -72,17 +76,19 @@ def locked_study(connection: Connection, key: str, attempt_id: int | None = None
     if row is None:
         raise not_found(connection, key)
     if attempt_id is not None:
-        _check_fence(connection, key, row, attempt_id)
+        _check_fence(connection, key, row, attempt_id, ending)
     return row
 
 
-def _check_fence(connection: Connection, key: str, study: Row[*tuple[Any, ...]], attempt_id: int) -> None:
+def _check_fence(
+    connection: Connection, key: str, study: Row[*tuple[Any, ...]], attempt_id: int, ending: str | None
+) -> None:
     attempt = tables.Attempt
-    query = select(attempt.outcome, attempt.number).where(attempt.id == attempt_id, attempt.study_id == study.id)
-    held = connection.execute(query).one_or_none()
-    if held is None or (held.outcome is not None and held.outcome != study.status):
+    query = select(attempt.id, attempt.outcome).where(attempt.study_id == study.id)
+    latest = connection.execute(query.order_by(attempt.number.desc()).limit(1)).one_or_none()
+    if latest is None or latest.id != attempt_id or latest.outcome not in (None, ending):
         raise LeaseLost(f"study {key} is not this process's any more; its results are left to the one that holds it")
-    if held.outcome is None and study.status == "cancelled":
+    if latest.outcome is None and study.status == "cancelled":
         raise StudyCancelled(f"study {key} was cancelled; its run folder keeps what was done")
 
 
@@ -93,10 +99,22 @@ def end_attempt(
     *,
     error_kind: str | None = None,
     error_message: str | None = None,
+    if_silent_at: datetime | None = None,
 ) -> bool:
-    """Give an attempt its end; False if it had one already."""
+    """Give an attempt its end; False if it had one already.
+
+    Args:
+        connection: In a transaction that may write and holds the study.
+        attempt_id: The attempt.
+        outcome: How it ends.
+        error_kind: Class of what ended it.
+        error_message: What that said.
+        if_silent_at: Only if its lease had run out by then: it may be renewed at this very moment.
+    """
     attempt = tables.Attempt
     statement = update(attempt).where(attempt.id == attempt_id, attempt.ended.is_(None))
+    if if_silent_at is not None:
+        statement = statement.where(attempt.lease_until < if_silent_at)
     values = {"ended": now(connection), "outcome": outcome, "error_kind": error_kind}
     return connection.execute(statement.values(**values, error_message=storable(error_message))).rowcount == 1
 

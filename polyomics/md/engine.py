@@ -135,6 +135,7 @@ class Running:
     def __post_init__(self) -> None:
         system = self.context.getSystem()
         self._degrees_of_freedom = degrees_of_freedom(system)
+        self._masses_amu = masses_amu(system)
         self._controls: Controls | None = None
         self._started = time.perf_counter()
 
@@ -155,6 +156,14 @@ class Running:
     def step(self, n_steps: int) -> None:
         """Integrate `n_steps`."""
         self.integrator.step(n_steps)
+
+    def glance(self) -> tuple[float, float]:
+        """Temperature of the velocities [K] and density [g/cm³]: what shows at no cost whether all is well."""
+        state = self.context.getState(velocities=True)
+        velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
+        kinetic = 0.5 * float(self._masses_amu @ np.square(velocities).sum(axis=1))
+        temperature_k = 2.0 * kinetic / (self._degrees_of_freedom * GAS_CONSTANT_KJ_MOL_K)
+        return temperature_k, density_g_cm3(self.mass_amu, float(np.prod(_box_nm(state))))
 
     def thermo(self, time_ps: float) -> dict[str, float]:
         """One row of the thermodynamic table."""
@@ -267,9 +276,13 @@ def nonbonded_force(system: openmm.System) -> openmm.NonbondedForce:
 
 def degrees_of_freedom(system: openmm.System) -> int:
     """Degrees of freedom that carry kinetic energy: three per massive particle less the constraints."""
-    masses = (system.getParticleMass(i) for i in range(system.getNumParticles()))
-    moving = sum(1 for mass in masses if mass.value_in_unit(unit.dalton) > 0)
-    return 3 * moving - int(system.getNumConstraints())
+    return 3 * int((masses_amu(system) > 0).sum()) - int(system.getNumConstraints())
+
+
+def masses_amu(system: openmm.System) -> NDArray[np.float64]:
+    """Masses of the particles [amu], shape=(n_particles,)."""
+    masses = [system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(system.getNumParticles())]
+    return np.array(masses, dtype=np.float64)
 
 
 def _refuse_overlaps(context: openmm.Context) -> None:

@@ -1,7 +1,11 @@
 """A protocol is a list of stages you can read aloud; it goes to YAML and back without loss."""
 
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import (
     Field,
@@ -14,7 +18,12 @@ from pydantic import (
 
 from polyomics.errors import InvalidInputFile, InvalidSettings
 from polyomics.md.stage import STAGES, Stage
-from polyomics.records import Record
+from polyomics.records import Record, canonical_json
+
+T = TypeVar("T")
+
+MOST_KEPT = 16
+"""Of how many protocols is kept what follows from them."""
 
 
 def _stage_by_kind(value: Any, handler: ValidatorFunctionWrapHandler) -> Stage:
@@ -43,6 +52,36 @@ class Nonbonded(Record):
     """Relative error allowed in the electrostatic forces; the engine picks the cheapest grid for it."""
     lj_pme: bool = False
     """Sum Lennard-Jones dispersion by PME too, instead of cut-off and tail correction."""
+
+
+class PlainProtocol(NamedTuple):
+    """A protocol as plain values."""
+
+    content: dict[str, Any]
+    """As JSON values; not to be changed."""
+    text: str
+    """The same as canonical JSON."""
+
+
+def once_per_protocol(work_out: Callable[[Protocol], T]) -> Callable[[Protocol], T]:
+    """Keep what follows from the latest protocols, which thousands of studies share.
+
+    They are known by identity: to compare two would cost as much as the work.
+    """
+    kept: dict[int, tuple[Protocol, T]] = {}
+
+    @functools.wraps(work_out)
+    def found(protocol: Protocol) -> T:
+        known = kept.get(id(protocol))
+        if known is not None and known[0] is protocol:
+            return known[1]
+        value = work_out(protocol)
+        while len(kept) >= MOST_KEPT:
+            kept.pop(next(iter(kept)), None)
+        kept[id(protocol)] = (protocol, value)
+        return value
+
+    return found
 
 
 class Protocol(Record):
@@ -90,6 +129,11 @@ class Protocol(Record):
         """Integration steps of all stages at their nominal time steps."""
         return sum(stage.n_steps for stage in self.stages)
 
+    @property
+    def plain(self) -> PlainProtocol:
+        """The protocol as plain values."""
+        return _plain(self)
+
     def to_yaml(self) -> str:
         """The protocol as YAML, defaults written out."""
         import yaml
@@ -124,3 +168,9 @@ class Protocol(Record):
             raise InvalidInputFile(f"cannot read the protocol {path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise InvalidInputFile(f"the protocol {path} is not UTF-8 text") from error
+
+
+@once_per_protocol
+def _plain(protocol: Protocol) -> PlainProtocol:
+    content = protocol.model_dump(mode="json")
+    return PlainProtocol(content, canonical_json(content))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.errors import StorageUnavailable
+from polyomics.files import writing_to
 
 if TYPE_CHECKING:
     from polyomics.md.stage import SegmentRequest
@@ -51,25 +52,25 @@ class Recorder:
 
     def __enter__(self) -> Self:
         for path in (self._request.thermo_path, self._request.frames_path):
-            path.unlink(missing_ok=True)
+            if path.is_file():  # not the null device, which root could remove
+                path.unlink()
         return self
 
     def __exit__(self, kind: object, *exception: object) -> None:
-        self._stack.close()
+        with writing_to(self._request.thermo_path):
+            self._stack.close()
         if kind is None and self._frames is not None and self._frames._getNumFrames() != self._n_frames:
             raise StorageUnavailable(f"{self._request.frames_path} lost frames while it was written; is the disk full?")
 
     def add_row(self, row: dict[str, float]) -> None:
         """Append one row of the thermodynamic table."""
-        try:
+        with writing_to(self._request.thermo_path):
             if self._table is None:
                 stream = self._request.thermo_path.open("w", newline="", encoding="ascii")
                 self._table = self._stack.enter_context(stream)
                 csv.writer(self._table, lineterminator="\n").writerow(THERMO_COLUMNS)
                 self.files += (self._request.thermo_path,)
             csv.writer(self._table, lineterminator="\n").writerow([repr(row[c]) for c in THERMO_COLUMNS])
-        except OSError as error:
-            raise StorageUnavailable(f"cannot write {self._request.thermo_path}: {error.strerror}") from error
 
     def add_frame(self, time_ps: float, positions_nm: NDArray[np.float64], box_nm: NDArray[np.float64]) -> None:
         """Append one frame of unwrapped positions [nm] in a box [nm]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import numpy as np
 import openmm
 
 from polyomics.cell.cell import Cell
-from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable, StorageUnavailable
-from polyomics.files import is_intact, read_json, remove_except, sha256, write_json
+from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable
+from polyomics.files import flush, is_intact, read_json, remove_except, sha256, write_json, writing_to
 from polyomics.md.engine import Engine, Hardware
 from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.md.protocol import Protocol
@@ -29,6 +29,8 @@ LARGEST_NUMBER_OF_HALVINGS = 3
 """How many times the time step of one segment is halved before the stage is given up."""
 EXPLOSION_WORDS = ("NaN", "nan", "infinite", "onstraint", "Maximum number of iterations")
 """What OpenMM's message has when the numbers, rather than the machine, are the trouble."""
+Guard = Callable[[], AbstractContextManager[None]]
+"""The right to change the folder, held for the moments in which something is made to count."""
 _STATES_KEPT = 2
 _REPORT_INTERVAL_S = 0.5
 
@@ -75,7 +77,7 @@ class ProtocolRun:
         hardware: Platform, threads, device; the fastest platform by default.
         report: Takes progress reports.
         should_stop: Asked before every segment; True ends the run with `Interrupted`, to be resumed later.
-        guard: Called before a segment is made to count; raises if the folder is not this run's any more.
+        guard: Entered while a segment is made to count; raises if the folder is not this run's any more.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class ProtocolRun:
         hardware: Hardware | None = None,
         report: Report = silent,
         should_stop: Callable[[], bool] = lambda: False,
-        guard: Callable[[], None] = lambda: None,
+        guard: Guard = nullcontext,
     ) -> None:
         self.protocol = protocol
         self.folder = folder
@@ -157,7 +159,7 @@ class _StageRun:
     seed: int
     tracker: _Tracker
     should_stop: Callable[[], bool]
-    guard: Callable[[], None]
+    guard: Guard
     extensions: int = 0
     unfinished: Path = Path()
 
@@ -178,16 +180,14 @@ class _StageRun:
         return manifest, state
 
     def _save(self, manifest: dict[str, Any]) -> None:
-        self.guard()
-        write_json(self.path / MANIFEST, manifest)
+        with self.guard():
+            write_json(self.path / MANIFEST, manifest)
 
     @contextmanager
     def _unfinished_folder(self) -> Iterator[Path]:
         """A folder that no other run writes in, whatever it believes to hold."""
-        try:
+        with writing_to(self.path):
             folder = tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self.path, ignore_cleanup_errors=True)
-        except OSError as error:
-            raise StorageUnavailable(f"cannot write {self.path}: {error.strerror}") from error
         with folder as name:
             yield Path(name)
 
@@ -206,9 +206,9 @@ class _StageRun:
             segments.clear()
             manifest["done"] = False
         known = {name for segment in segments for name in segment["files"]} | {MANIFEST}
-        self.guard()
-        self.path.mkdir(parents=True, exist_ok=True)
-        remove_except(self.path, lambda path: path.name in known)
+        with self.guard(), writing_to(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            remove_except(self.path, lambda path: path.name in known)
         if not segments:
             return manifest, self.start
         return manifest, PhaseState.load(self.path / segments[-1]["state"])
@@ -286,10 +286,10 @@ class _StageRun:
         state_path = self.unfinished / f"state.{index:04d}.npz"
         result.end.save(state_path)
         written = (*result.files, state_path)
-        files = {path.name: sha256(path) for path in written}
-        self.guard()
-        for path in written:
-            path.replace(self.path / path.name)
+        with writing_to(self.unfinished):
+            for path in result.files:
+                flush(path)
+            files = {path.name: sha256(path) for path in written}
         manifest["segments"].append(
             {
                 "index": index,
@@ -304,9 +304,12 @@ class _StageRun:
         stale = [segment["state"] for segment in old if segment["state"] in segment["files"]]
         for segment in old:
             segment["files"].pop(segment["state"], None)
-        self._save(manifest)
-        for name in stale:
-            (self.path / name).unlink(missing_ok=True)
+        with self.guard(), writing_to(self.path):
+            for path in written:
+                path.replace(self.path / path.name)
+            write_json(self.path / MANIFEST, manifest)
+            for name in stale:
+                (self.path / name).unlink(missing_ok=True)
 
 
 class _Tracker:
@@ -332,7 +335,7 @@ class _Tracker:
         parts += [f"resumed after segment {n_done}"] if inside else []
         self._send(stage.simulated_ps * n_done / stage.n_segments, None, None, ", ".join(parts))
 
-    def update(self, stage_ps: float, row: dict[str, float]) -> None:
+    def update(self, stage_ps: float, density_g_cm3: float) -> None:
         now = time.monotonic()
         if self._mark[1] < 0:
             self._mark = (now, stage_ps)
@@ -340,7 +343,7 @@ class _Tracker:
             return
         elapsed = now - self._mark[0]
         speed = (stage_ps - self._mark[1]) / elapsed * 86.4 if elapsed > 0 else None
-        self._send(stage_ps, speed or None, row["density_g_cm3"])
+        self._send(stage_ps, speed or None, density_g_cm3)
 
     def _send(self, stage_ps: float, speed: float | None, density: float | None, message: str = "") -> None:
         assert self._stage is not None

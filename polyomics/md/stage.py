@@ -35,8 +35,8 @@ class SegmentRequest:
     timestep_factor: float
     thermo_path: Path
     frames_path: Path
-    on_progress: Callable[[float, dict[str, float]], None]
-    """Called with the ps done in this stage and the latest thermodynamic row."""
+    on_progress: Callable[[float, float], None]
+    """Called with the time done in this stage [ps] and the present density [g/cm³]."""
 
 
 @dataclass(frozen=True)

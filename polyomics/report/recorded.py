@@ -19,6 +19,7 @@ from polyomics.analysis.backbone import main_chains
 from polyomics.analysis.internal_distances import mean_squared_internal_distances, separations
 from polyomics.analysis.shape import squared_radius_of_gyration_nm2
 from polyomics.analysis.statistics import first_relaxed_frame
+from polyomics.config import below
 from polyomics.errors import NotEnoughData, PolyomicsError
 from polyomics.files import read_json
 from polyomics.records import Criterion, Curve, Measurement
@@ -93,7 +94,7 @@ class RecordedRun:
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.home / self.study.run_folder
+        return below(self.home, self.study.run_folder)
 
     @property
     def cell_folder(self) -> Path:

@@ -28,7 +28,7 @@ from polyomics.records import Record
 from polyomics.spec import StudySpec
 from polyomics.study import StudyResult, run_study
 from polyomics.work.hold import Hold
-from polyomics.work.stopping import GIVEN_BACK, StopNow, Stopping
+from polyomics.work.stopping import GIVEN_BACK, STOP_SIGNALS, StopNow, Stopping
 
 CANCEL_GRACE_S = 5.0
 """How long a cancelled study may take to reach its next checkpoint."""
@@ -69,15 +69,19 @@ def main(arguments: Sequence[str] | None = None, carry: Carry = plainly) -> int:
     (text,) = sys.argv[1:] if arguments is None else arguments
     orders = Orders.model_validate_json(text)
     _log_to_stderr()
-    _end_with(orders.parent_pid)
-    with Store.open(config.database_url()) as store:
-        queue = Queue(store, lease_s=orders.lease_s)
-        stopping = Stopping(orders.grace_s, lambda: queue.release(orders.attempt_id))
-        with stopping.heeding(signal.SIGTERM, signal.SIGINT):
-            return _run(queue, orders, stopping, carry)
+    stopping = Stopping(orders.grace_s, lambda: _give_back(orders))
+    try:
+        with stopping.heeding(*STOP_SIGNALS):
+            _end_with(orders.parent_pid, stopping)
+            if stopping.is_asked():
+                _give_back(orders)
+                return GIVEN_BACK
+            return _run(orders, stopping, carry)
+    except StopNow:
+        return GIVEN_BACK
 
 
-def _run(queue: Queue, orders: Orders, stopping: Stopping, carry: Carry) -> int:
+def _run(orders: Orders, stopping: Stopping, carry: Carry) -> int:
     hold = Hold(
         attempt_id=orders.attempt_id,
         lease_s=orders.lease_s,
@@ -86,7 +90,7 @@ def _run(queue: Queue, orders: Orders, stopping: Stopping, carry: Carry) -> int:
         on_end=lambda how: stopping.ask(CANCEL_GRACE_S if how == "cancelled" else 0.0),
     )
     try:
-        claim = queue.adopt(orders.attempt_id, pid=os.getpid())
+        claim = _adopt(orders, hold)
         spec = StudySpec.model_validate(claim.spec)
         logger.info("study %s, attempt %d, process %d", claim.key, claim.number, os.getpid())
         result = carry(
@@ -111,6 +115,17 @@ def _run(queue: Queue, orders: Orders, stopping: Stopping, carry: Carry) -> int:
         return 1
     logger.info("the study is %s", result.status)
     return 0
+
+
+def _adopt(orders: Orders, hold: Hold) -> Claim:
+    with hold.patiently(lambda: Store.open(config.database_url())) as store:
+        return hold.patiently(lambda: Queue(store).adopt(orders.attempt_id, pid=os.getpid()))
+
+
+def _give_back(orders: Orders) -> None:
+    """Through a connection of its own: another thread may be stuck in the middle of a statement."""
+    with Store.open(config.database_url()) as store:
+        Queue(store).release(orders.attempt_id)
 
 
 class LogReport:
@@ -140,13 +155,13 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 
 
-def _end_with(parent_pid: int) -> None:
+def _end_with(parent_pid: int, stopping: Stopping) -> None:
     """Ask the kernel for SIGTERM when the worker dies, so that no study runs on where nobody counts it (Linux)."""
     set_parent_death_signal = 1
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
     if os.getppid() != parent_pid:
-        os.kill(os.getpid(), signal.SIGTERM)
+        stopping.ask()
 
 
 if __name__ == "__main__":

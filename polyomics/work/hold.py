@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from polyomics.database.queue import LEASE_S, Queue, Renewal, this_host
 from polyomics.database.rows import Holder
 from polyomics.database.store import Store
 from polyomics.errors import StudyBusy
 from polyomics.md.progress import Report, silent
-from polyomics.work.lease import Lease
+from polyomics.work.lease import Lease, patiently
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Hold:
     on_end: Callable[[Renewal], None] = lambda _how: None
     """Called in another thread when the study is found to be cancelled or lost."""
 
+    def patiently(self, write: Callable[[], T]) -> T:
+        """What `write` returns, tried again while the database is away, as long as this holder has patience."""
+        return patiently(write, self.patience_s)
+
     def lease(self, store: Store, key: str, *, is_alone: bool, report: Report = silent) -> Lease:
         """The lease of a study, to be entered.
 
@@ -44,7 +51,8 @@ class Hold:
         """
         queue = Queue(store, lease_s=self.lease_s)
         if self.attempt_id is not None:
-            claim = queue.adopt(self.attempt_id, pid=os.getpid())
+            attempt_id = self.attempt_id
+            claim = self.patiently(lambda: queue.adopt(attempt_id, pid=os.getpid()))
         else:
             holder = Holder(host=this_host(), pid=os.getpid())
             claim = queue.claim(key, holder, holder_before_is_dead=is_alone)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from polyomics.database.queue import Queue, Renewal
 from polyomics.database.rows import Claim
-from polyomics.errors import LeaseLost, PolyomicsError, StorageUnavailable, StudyCancelled
+from polyomics.errors import (
+    DatabaseTooNew,
+    LeaseLost,
+    PolyomicsError,
+    StorageUnavailable,
+    StudyCancelled,
+    StudyNotFound,
+)
 from polyomics.md.progress import Interrupted, Progress, Report, silent
 
 RENEW_S = 5.0
@@ -23,6 +31,29 @@ RETRY_S = 1.0
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+
+def patiently(write: Callable[[], T], patience_s: float) -> T:
+    """What `write` returns, tried again while the database is away.
+
+    Args:
+        write: Talks to the database; may be called again when nobody knows whether it was carried out.
+        patience_s: How long to try [s].
+
+    Raises:
+        StorageUnavailable: It was away for longer, or will not be there by waiting.
+    """
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            return write()
+        except DatabaseTooNew:
+            raise
+        except StorageUnavailable as error:
+            if time.monotonic() > give_up:
+                raise
+            logger.warning("waiting for the database: %s", error)
+            time.sleep(RETRY_S)
 
 
 class Lease:
@@ -59,6 +90,9 @@ class Lease:
         self._patience_s = patience_s
         self._on_end = on_end
         self._progress: Progress | None = None
+        self._pending: list[Callable[[], None]] = []
+        self._database_is_away = False
+        self._ending = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -71,11 +105,11 @@ class Lease:
     ) -> None:
         self._closed.set()
         self._thread.join(timeout=RENEW_S)
-        if error is None or isinstance(error, LeaseLost):
+        if error is None:
             return
         try:
             self.give_back(error)
-        except StorageUnavailable as trouble:
+        except (StorageUnavailable, StudyNotFound) as trouble:
             logger.warning("study %s could not be given back, its lease will run out: %s", self.claim.key, trouble)
 
     def report(self, progress: Progress) -> None:
@@ -85,15 +119,38 @@ class Lease:
 
     def patiently(self, write: Callable[[], T]) -> T:
         """What `write` returns, tried again while the database is away, as long as this holder has patience."""
-        give_up = time.monotonic() + self._patience_s
-        while True:
-            try:
-                return write()
-            except StorageUnavailable as error:
-                if time.monotonic() > give_up:
-                    raise
-                logger.warning("waiting for the database: %s", error)
-                time.sleep(RETRY_S)
+        return patiently(write, self._patience_s)
+
+    def when_possible(self, write: Callable[[], None]) -> None:
+        """Store something now, or, if the database is away, when something is stored later."""
+        self._pending.append(write)
+        if self._database_is_away:
+            return
+        try:
+            self._catch_up()
+        except StorageUnavailable as error:
+            logger.warning("study %s goes on, its rows are stored later: %s", self.claim.key, error)
+
+    def end_by(self, write: Callable[[], None]) -> None:
+        """Store how the study ended, which ends the attempt, and before it what has been waiting.
+
+        From here on the fence in the database alone says whether the study is ours: the thread would take the end
+        that is being written for a loss.
+        """
+        self._ending.set()
+        self.patiently(self._catch_up)
+        self.patiently(write)
+        self._closed.set()
+
+    def confirm(self) -> None:
+        """Renew the lease, waiting for the answer.
+
+        Raises:
+            StudyCancelled: The study is not wanted any more.
+            LeaseLost: It was taken away.
+        """
+        self.state = self.patiently(lambda: self.queue.renew(self.claim.attempt_id))
+        self.refuse_if_over()
 
     def is_over(self) -> bool:
         """Whether the study was cancelled or taken away."""
@@ -114,7 +171,7 @@ class Lease:
     def give_back(self, error: BaseException) -> None:
         """End the attempt, by what ended the computation: trouble, or a wish to stop."""
         attempt_id = self.claim.attempt_id
-        if isinstance(error, Exception) and not isinstance(error, StudyCancelled | Interrupted):
+        if isinstance(error, Exception) and not isinstance(error, StudyCancelled | LeaseLost | Interrupted):
             kind = error.kind if isinstance(error, PolyomicsError) else type(error).__name__
             self.patiently(lambda: self.queue.report_error(attempt_id, kind, str(error)))
         else:
@@ -122,16 +179,31 @@ class Lease:
 
     # ---------------------------------------------------------------- inside
 
+    def _catch_up(self) -> None:
+        while self._pending:
+            self._pending[0]()
+            del self._pending[0]
+
     def _keep(self) -> None:
         interval_s = min(RENEW_S, self.queue.lease_s / 4.0)
         while not self._closed.wait(interval_s):
-            progress = None if self._progress is None else asdict(self._progress)
             try:
-                state = self.queue.renew(self.claim.attempt_id, progress)
+                state = self.queue.renew(self.claim.attempt_id, self._progress_so_far())
             except Exception as error:
+                self._database_is_away = True
                 logger.warning("the lease of study %s could not be renewed: %s", self.claim.key, error)
                 continue
-            if state != "held" and not self._closed.is_set():
+            self._database_is_away = False
+            if self._ending.is_set() or self._closed.is_set():
+                continue
+            if state != "held":
                 self.state = state
                 self._on_end(state)
                 return
+
+    def _progress_so_far(self) -> dict[str, Any] | None:
+        """What JSON takes of the last report; a number that is none must not stand in the way of the renewal."""
+        if self._progress is None:
+            return None
+        values = asdict(self._progress).items()
+        return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values}

@@ -126,14 +126,14 @@ depends_on = None
 
 def upgrade():
     with op.batch_alter_table("study") as batch:
-        batch.add_column(sa.Column("priority", sa.Integer(), server_default="0", nullable=False))
-        batch.create_check_constraint("priority_not_negative", "priority >= 0")
+        batch.add_column(sa.Column("urgency", sa.Integer(), server_default="0", nullable=False))
+        batch.create_check_constraint("urgency_not_negative", "urgency >= 0")
     {extra}
 
 def downgrade():
     with op.batch_alter_table("study") as batch:
-        batch.drop_constraint("priority_not_negative", type_="check")
-        batch.drop_column("priority")
+        batch.drop_constraint("urgency_not_negative", type_="check")
+        batch.drop_column("urgency")
 """
 
 
@@ -145,7 +145,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         scripts = tmp_path / "scripts 100%"
         shutil.copytree(schema.SCRIPTS, scripts)
         rebuild = REBUILD.replace("{extra}", extra).replace("{newest}", NEWEST)
-        (scripts / "versions" / "v9001_priority.py").write_text(rebuild)
+        (scripts / "versions" / "v9001_urgency.py").write_text(rebuild)
         monkeypatch.setattr(schema, "SCRIPTS", scripts)
         monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9001"))
 

@@ -76,22 +76,24 @@ def test_life_of_a_study(
     assert study.created <= study.started <= study.ended <= datetime.now(UTC)
 
 
+@pytest.mark.parametrize("by_attempt", [False, True])
 def test_every_step_twice_leaves_the_same_rows(
+    by_attempt: bool,
     claim: Claimer,
     store: Store,
     add_study: Callable[..., str],
     density: Callable[..., Measurement],
     everything: Callable[[], dict[str, Any]],
 ) -> None:
-    key = "5eed0001"
+    key = add_study(store)
+    held = claim(store, key).attempt_id if by_attempt else None
     steps: list[Callable[[], object]] = [
         lambda: add_study(store),
-        lambda: claim(store, key),
-        lambda: store.record_stage(key, STAGE),
+        lambda: store.record_stage(key, STAGE, attempt_id=held),
         lambda: store.record_provenance(key, {"openmm": "8.6"}),
         lambda: store.record_measurements(key, [density(), density(temperature_k=300, pressure_bar=1)]),
         lambda: store.record_artifacts(key, [ARTIFACT]),
-        lambda: store.finish_study(key, [density()], criteria=CRITERIA),
+        lambda: store.finish_study(key, [density()], criteria=CRITERIA, attempt_id=held),
     ]
     for step in steps:
         step()
@@ -365,6 +367,7 @@ STUDY = {
     "run_folder": "runs/k",
     "schema_version": 1,
     "created": STARTED,
+    "protocol_id": 1,
 }
 VALUE = {"study_id": 1, "name": "density", "value": 1.0, "stderr": 0.1, "unit": "g/cm3", "n_independent": 3.0}
 VALUE |= {"flags": [], "conditions": ""}
@@ -372,6 +375,10 @@ FILE = {"study_id": 1, "kind": "cell", "path": "a", "size_bytes": 1, "sha256": "
 TEST = {"study_id": 1, "name": "no_voids", "verdict": "pass", "value": None, "threshold": 1.0, "unit": "nm"}
 TEST |= {"message": "none"}
 STEP = {"study_id": 1, "sequence": 0, "name": "a", "kind": "npt", "status": "done", "detail": {}}
+WORKER = {"name": "w", "host": "h", "pid": 1, "pool": "gpu", "slots": 1, "devices": [], "version": "1"}
+WORKER |= {"state": "working", "started": STARTED, "seen": STARTED}
+ATTEMPT = {"study_id": 1, "number": 1, "host": "h", "version": "1", "claimed": STARTED, "seen": STARTED}
+ATTEMPT |= {"lease_until": STARTED, "progress": {}}
 POLYMER = {"key": "k2", "psmiles": "*CC*", "formula": "C2H4", "molar_mass_g_mol": 28.0, "created": STARTED}
 
 
@@ -392,6 +399,25 @@ POLYMER = {"key": "k2", "psmiles": "*CC*", "formula": "C2H4", "molar_mass_g_mol"
         (tables.Study, STUDY, {"temperature_k": 0.0}),
         (tables.Study, STUDY, {"run_folder": "/root"}),
         (tables.Study, STUDY, {"seed": None}),
+        (tables.Study, STUDY, {"protocol_id": 99}),
+        (tables.Study, STUDY, {"protocol_id": None}),
+        (tables.Study, STUDY, {"status": "cancelled"}),
+        (tables.Study, STUDY, {"priority": 3}),
+        (tables.Study, STUDY, {"priority": -1}),
+        (tables.Study, STUDY, {"pool": None}),
+        (tables.Study, STUDY, {"gpu_hours": -1.0}),
+        (tables.Protocol, {"key": "p", "content": {}}, {"key": ""}),
+        (tables.Campaign, {"name": "c", "created": STARTED}, {"name": ""}),
+        (tables.Worker, WORKER, {"name": ""}),
+        (tables.Worker, WORKER, {"slots": -1}),
+        (tables.Worker, WORKER, {"state": "asleep"}),
+        (tables.Attempt, ATTEMPT, {"study_id": 99}),
+        (tables.Attempt, ATTEMPT, {"worker_id": 99}),
+        (tables.Attempt, ATTEMPT, {"number": 0}),
+        (tables.Attempt, ATTEMPT, {"ended": STARTED}),
+        (tables.Attempt, ATTEMPT, {"outcome": "done"}),
+        (tables.Attempt, ATTEMPT, {"outcome": "won", "ended": STARTED}),
+        (tables.Duty, {"name": "feed", "holder": "w", "until": STARTED}, {"name": ""}),
         (tables.MeasurementRow, VALUE, {"study_id": 99}),
         (tables.MeasurementRow, VALUE, {"value": math.nan}),
         (tables.MeasurementRow, VALUE, {"value": math.inf}),
@@ -433,16 +459,21 @@ def test_the_database_itself_refuses(
 
 
 def test_children_go_with_their_study(
+    claim: Claimer,
     store: Store,
     add_study: Callable[..., str],
     density: Callable[..., Measurement],
     rows_of: Callable[[str], list[tuple[Any, ...]]],
 ) -> None:
     key = add_study(store)
+    claim(store, key)
     store.record_stage(key, STAGE)
     store.record_failure(key, FAILURE)
     store.finish_study(key, [density()], criteria=CRITERIA[:1], provenance={"a": "b"}, artifacts=[ARTIFACT])
-    children = ("measurement", "stage", "failure", "provenance", "artifact", "criterion")
+    with store.writing() as connection:
+        connection.execute(insert(tables.Campaign).values(name="c", created=STARTED))
+        connection.execute(insert(tables.CampaignStudy).values(campaign_id=1, study_id=1))
+    children = ("measurement", "stage", "failure", "provenance", "artifact", "criterion", "attempt", "campaign_study")
     assert all(len(rows_of(table)) == 1 for table in children)
     with store.writing() as connection:
         connection.execute(text("DELETE FROM study"))

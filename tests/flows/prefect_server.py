@@ -25,28 +25,33 @@ class Server:
     api_url: str
     environment: dict[str, str]
     """Environment of a process that is to use it."""
+    process: subprocess.Popen[bytes]
 
     @contextmanager
     def used(self) -> Iterator[None]:
         """Make it the server this process uses."""
-        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-        folder = Path(self.environment["PREFECT_HOME"])
-        with temporary_settings({PREFECT_API_URL: self.api_url, PREFECT_HOME: folder}):
+        settings = {PREFECT_API_URL: self.api_url, PREFECT_HOME: Path(self.environment["PREFECT_HOME"])}
+        password = self.environment.get("PREFECT_API_AUTH_STRING")
+        with temporary_settings(settings | ({PREFECT_API_AUTH_STRING: password} if password else {})):
             yield
 
 
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[Server]:
+def prefect_server(folder: Path, *, port: int | None = None, password: str | None = None) -> Iterator[Server]:
     """`prefect server start` with SQLite in `folder`; gone at the end, with its children."""
-    port = _free_port()
+    port = port or free_port()
     api_url = f"http://127.0.0.1:{port}/api"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment = {**clean, **WITHOUT_ASKING, "PREFECT_HOME": str(folder), "PREFECT_API_URL": api_url}
+    environment["PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED"] = "false"
+    if password is not None:
+        environment |= {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_API_AUTH_STRING": password}
     command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with own_process(command, environment, folder / "server.log") as process:
         _wait_until_healthy(api_url, process, folder / "server.log")
-        yield Server(api_url, environment)
+        yield Server(api_url, environment, process)
 
 
 @contextmanager
@@ -80,7 +85,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -2,17 +2,19 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from disks import fill, small_disk
 
 from polyomics.cell.cell import Cell
-from polyomics.errors import SimulationUnstable
-from polyomics.files import read_json
+from polyomics.errors import LeaseLost, SimulationUnstable, StorageUnavailable
+from polyomics.files import is_intact, read_json
 from polyomics.md.engine import Hardware
 from polyomics.md.progress import Interrupted, Progress
 from polyomics.md.protocol import Nonbonded, Protocol
@@ -102,6 +104,45 @@ def test_kill_9_at_any_moment_changes_nothing(
     kills = run_under_kills(code, tmp_path, os.environ, seed=11, arguments=(str(tmp_path),))
     assert kills > 0
     assert fingerprint(tmp_path / "stages") == undisturbed
+
+
+@pytest.mark.parametrize("left_bytes", [0, 4096, 8192, 16384, 20480])
+def test_a_full_disk_stops_the_run_and_leaves_nothing_that_counts_half_written(
+    polyethylene_cell: Cell, undisturbed: dict[str, bytes], tmp_path: Path, left_bytes: int
+) -> None:
+    """With a little space left it stops at another file: the table, the frames, the state, the manifest."""
+
+    def fill_in_the_second_segment(progress: Progress) -> None:
+        if progress.done_ps > 0.1 and not (disk / "ballast").exists():
+            fill(disk, leave_bytes=left_bytes)
+
+    with small_disk(tmp_path / "disk", megabytes=4) as disk:
+        run = ProtocolRun(polyethylene_cell, SHORT, disk, seed=5, hardware=REFERENCE, report=fill_in_the_second_segment)
+        with pytest.raises(StorageUnavailable, match=r"No space left|disk full"):
+            run.run_stage(3)
+        (disk / "ballast").unlink()
+        counted = [(path.parent, read_json(path)["segments"]) for path in disk.glob("*/manifest.json")]
+        for folder, segments in counted:
+            files = {name: checksum for segment in segments for name, checksum in segment["files"].items()}
+            assert all(is_intact(folder / name, checksum) for name, checksum in files.items())
+        run_protocol(polyethylene_cell, SHORT, disk, seed=5, hardware=REFERENCE)
+        assert fingerprint(disk) == undisturbed
+
+
+def test_a_run_that_lost_its_folder_changes_nothing_in_it(polyethylene_cell: Cell, tmp_path: Path) -> None:
+    @contextmanager
+    def held_at_first() -> Iterator[None]:
+        if len(list(tmp_path.rglob("state.*"))) >= 3:
+            raise LeaseLost("another has it")
+        yield
+
+    run = ProtocolRun(polyethylene_cell, SHORT, tmp_path, seed=5, hardware=REFERENCE, guard=held_at_first)
+    with pytest.raises(LeaseLost):
+        run.run_stage(3)
+    kept = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(LeaseLost):
+        run.run_stage(3)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == kept
 
 
 def test_a_finished_run_is_not_run_again(polyethylene_cell: Cell, tmp_path: Path) -> None:

@@ -90,6 +90,6 @@ class Vibrations(Dynamics):
         return velocities
 
     def _check(self, request: SegmentRequest, running: Running, time_ps: float) -> None:
-        row = running.thermo(time_ps)
-        self._refuse_explosion(row, self.temperature_k, time_ps)
-        request.on_progress(time_ps, row)
+        temperature_k, density_g_cm3 = running.glance()
+        self._refuse_explosion(temperature_k, self.temperature_k, time_ps)
+        request.on_progress(time_ps, density_g_cm3)

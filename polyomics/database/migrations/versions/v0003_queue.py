@@ -23,7 +23,7 @@ protocol = sa.table("protocol", sa.column("id", ROW_ID), sa.column("key", sa.Tex
 
 
 def upgrade() -> None:
-    """To this version."""
+    """To this version; a study that was being run waits until someone takes it."""
     op.create_table(
         "protocol",
         sa.Column("id", ROW_ID, nullable=False),
@@ -41,6 +41,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("segment_gpu_s", sa.Double(), nullable=True))
         batch.add_column(sa.Column("flow_run_id", sa.Text(), nullable=True))
     _take_protocols_out()
+    op.execute("UPDATE study SET status = 'queued' WHERE status = 'running'")
     with op.batch_alter_table("study") as batch:
         batch.alter_column("protocol_id", existing_type=ROW_ID, nullable=False)
         batch.create_foreign_key(op.f("fk_study_protocol_id"), "protocol", ["protocol_id"], ["id"])
@@ -154,9 +155,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to the version before; cancelled studies wait again."""
+    """Back to the version before; cancelled studies are failed ones."""
     for table in ("duty", "attempt", "worker", "campaign_study", "campaign"):
         op.drop_table(table)
+    op.execute(
+        "INSERT INTO failure (study_id, stage, kind, message, created) "
+        "SELECT id, 'run', 'StudyCancelled', 'it was cancelled', ended FROM study WHERE status = 'cancelled' "
+        "ON CONFLICT DO NOTHING"
+    )
     op.execute("UPDATE study SET status = 'failed' WHERE status = 'cancelled'")
     _put_protocols_back()
     with op.batch_alter_table("study") as batch:

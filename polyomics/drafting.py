@@ -1,0 +1,168 @@
+"""From what is asked for to studies ready to be entered: the work on polymers, in one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+from polyomics.errors import InvalidSettings, MachineFailed, UserError
+from polyomics.polymer_file import TYPES
+
+if TYPE_CHECKING:
+    from polyomics.database.rows import NewStudy
+
+CHUNK = 250
+"""Polymers that are worked on, and entered, together."""
+FEWEST_FOR_SEVERAL = 2_000
+"""Below this, starting processes takes longer than they save."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A polymer and the options of its own."""
+
+    number: int
+    """Its line, or its place in what was given."""
+    psmiles: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    error: UserError | None = None
+    """Why no study can be made of it, where that is known already."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The studies of a polymer, or why there are none."""
+
+    number: int
+    psmiles: str
+    studies: tuple[NewStudy, ...] = ()
+    error_kind: str | None = None
+    error_message: str = ""
+
+
+@dataclass(frozen=True)
+class Drafting:
+    """What is the same for all polymers."""
+
+    options: Mapping[str, Any]
+    """Arguments of `make_spec`; those of a polymer come before."""
+    replicates: int
+    """Independent repetitions of each."""
+
+    def draft(self, asked: Asked) -> Draft:
+        """The studies of one polymer; whatever is wrong with it is part of the answer."""
+        try:
+            return Draft(asked.number, asked.psmiles, self._studies(asked))
+        except UserError as error:
+            return Draft(asked.number, asked.psmiles, (), error.kind, str(error))
+        except Exception as error:  # one polymer must not keep a hundred thousand others out
+            kind = type(error).__name__
+            text = f"unexpected {kind}: {error} (a defect of polyomics; report it with this polymer)"
+            return Draft(asked.number, asked.psmiles, (), kind, text)
+
+    def _studies(self, asked: Asked) -> tuple[NewStudy, ...]:
+        from polyomics.chemistry import parse_repeat_unit
+        from polyomics.request import make_spec, with_state_of_protocol
+        from polyomics.study import new_study
+
+        if asked.error is not None:
+            raise asked.error
+        unit = parse_repeat_unit(asked.psmiles)
+        options = with_state_of_protocol({**self.options, **asked.options})
+        first = options.pop("replicate", 0)
+        specs = (make_spec(unit, **options, replicate=number) for number in range(first, first + self.replicates))
+        return tuple(new_study(spec, unit) for spec in specs)
+
+
+def check_options(options: Mapping[str, Any], *, names_only: bool = False) -> None:
+    """Refuse what would be wrong for every polymer, before the first is looked at.
+
+    Args:
+        options: Arguments of `make_spec`.
+        names_only: Only whether there are options of these names.
+
+    Raises:
+        UserError: An option is not known, or names something that is not.
+    """
+    from polyomics.request import check_names
+
+    unknown = sorted(set(options) - set(TYPES))
+    if unknown:
+        raise InvalidSettings(f"{unknown[0]!r} is no option of a study; there are {', '.join(TYPES)}")
+    if not names_only:
+        check_names(options)
+
+
+def drafts(asked: Iterable[Asked], drafting: Drafting, processes: int) -> Iterator[list[Draft]]:
+    """Drafts of all that is asked for, in order, in chunks.
+
+    Args:
+        asked: What is asked for; little of it is read ahead.
+        drafting: What is the same for all.
+        processes: How many work on it, where there is enough to do.
+
+    Raises:
+        MachineFailed: A process died.
+    """
+    source = iter(asked)
+    first = list(islice(source, FEWEST_FOR_SEVERAL if processes > 1 else 0))
+    chunks = _chunks(chain(first, source))
+    if len(first) < FEWEST_FOR_SEVERAL:
+        for chunk in chunks:
+            yield [drafting.draft(one) for one in chunk]
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(drafting,))
+    try:
+        waiting: deque[Future[list[Draft]]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(_draft, chunk))
+            if len(waiting) > 2 * processes + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise MachineFailed(
+            "a process that checks polymers was ended from outside, for lack of memory perhaps; submit the same again, "
+            "with --processes 1 if it happens again"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunks(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
+    while chunk := list(islice(asked, CHUNK)):
+        yield chunk
+
+
+# ------------------------------------------------------- in a process of the pool
+
+_drafting: list[Drafting] = []
+
+
+def _begin(drafting: Drafting) -> None:
+    """Get ready; Ctrl-C is for the process that asks, and without that there is nothing to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _drafting[:] = [drafting]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _draft(chunk: Sequence[Asked]) -> list[Draft]:
+    return [_drafting[0].draft(one) for one in chunk]
