@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,7 @@ def soak(
     specs = {spec.key: spec for spec in (disturbed_spec(seed) for seed in range(n_studies))}
     report = Soak(n_workers)
     started = time.monotonic()
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         homes = [folder / "undisturbed" / key for key in specs]
         for home in homes:
             home.mkdir(parents=True)

@@ -76,7 +76,7 @@ def report_artifact(spec: StudySpec, result: StudyResult) -> None:
 
 def report_description(spec: StudySpec, result: StudyResult) -> str:
     """What the report is of."""
-    return f"Results of {result.psmiles}, preset {spec.preset}"
+    return f"Results of `{result.psmiles}`, preset {spec.preset}"
 
 
 def report_markdown(spec: StudySpec, result: StudyResult) -> str:
@@ -95,7 +95,7 @@ def report_markdown(spec: StudySpec, result: StudyResult) -> str:
         lines.append(f"- [page with every figure]({page}), [how it came to equilibrium]({page}#equilibrium)")
     lines += [
         f"- study key: `{result.key}`",
-        f"- run folder: [`{result.folder}`]({file_url(result.folder)})",
+        f"- run folder: `{result.folder}` ([open]({file_url(result.folder)}))",
         f"- preset: {spec.preset}; protocol: {spec.protocol.name}, {spec.protocol.duration_ps:g} ps",
         f"- at {spec.conditions.temperature_k:g} K and {spec.conditions.pressure_bar:g} bar",
     ]

@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,18 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows import states
 from flows.dashboard import campaign_markdown
-from flows.feed import feed, runs_that_do_not_wait, runs_wished_for, unfinished_runs, window_size
+from flows.feed import MOST_UNFINISHED, feed, runs_that_do_not_wait, runs_wished_for, unfinished_runs, window_size
 from flows.mirror import Mirror
-from flows.pool import ensure_deployment, ensure_pool, queues_of
+from flows.pool import ensure_deployment, ensure_pool, queues_of, show_as_polled
 from flows.server import check_server
 from flows.wishes import hear_cancels, take
 from polyomics import config
 from polyomics.database.dashboard import (
     CampaignState,
+    ShownStudy,
     campaign_state,
     campaigns_at_work,
     held_by,
@@ -41,7 +44,7 @@ from polyomics.database.dashboard import (
 )
 from polyomics.database.store import Store
 from polyomics.database.workers import take_duty
-from polyomics.errors import ServerUnavailable
+from polyomics.errors import PolyomicsError, ServerUnavailable
 
 EVERY_S = 5.0
 """Time between two looks at the queue and at Prefect."""
@@ -61,6 +64,8 @@ CANCELLED_LATELY_S = 120.0
 AT_A_TIME = 20
 """Studies that are repaired in one look."""
 MOST_CAMPAIGNS = 20
+NOT_TAKEN = (400, 409, 413, 422)
+"""What the server answers to something it will never take."""
 LAST_LOOK_S = 20.0
 """How long a worker that leaves may take to show what it gave back."""
 
@@ -130,6 +135,10 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="prefect", daemon=True)
         self._told: dict[str, tuple[Any, ...]] = {}
         """What was shown last of each study this worker holds."""
+        self._cancelled: set[str] = set()
+        """Studies cancelled lately that are shown so."""
+        self._not_shown: set[str] = set()
+        """Studies the server does not take."""
         self._campaigns: dict[str, CampaignState] = {}
         self._heartbeat = _Last(HEARTBEAT_S)
         self._progress = _Last(CAMPAIGNS_S)
@@ -183,6 +192,7 @@ class Link:
     def _look(self, server: _Server) -> None:
         if self._heartbeat.is_due():
             server.client.send_worker_heartbeat(self._pool, self._worker, heartbeat_interval_seconds=3 * HEARTBEAT_S)
+            show_as_polled(server.client, self._pool)
             self._heartbeat.note()
         self._hear_and_show_own(server)
         if take_duty(self._store, DUTY, self._worker, DUTY_S):
@@ -196,17 +206,16 @@ class Link:
         for key, study in studies.items():
             if key in cancelled:
                 continue
-            sign = self._sign(study.key)
+            sign = self._sign(study)
             if self._told.get(key) != sign:
-                server.mirror.show(study)
+                self._show(server.mirror, study)
                 self._told[key] = sign
             if key not in held:
                 self._told.pop(key, None)
 
-    def _sign(self, key: str) -> tuple[Any, ...]:
+    def _sign(self, study: ShownStudy) -> tuple[Any, ...]:
         """What of a study has to change before it is shown again."""
-        (study,) = shown(self._store, [key])
-        row = self._store.study(key)
+        row = self._store.study(study.key)
         ended = tuple((stage.name, stage.status, stage.ended) for stage in row.stages)
         return study.status, study.attempt, study.campaigns, study.progress.get("step"), ended
 
@@ -222,7 +231,11 @@ class Link:
         stale = {str(run.id) for run in moved if states.is_ours(run.state)}
         self._show_all(mirror, [key for key, run in waiting.items() if run in stale])
         feed(mirror, size)
-        self._show_all(mirror, over_since(self._store, CANCELLED_LATELY_S, AT_A_TIME, status="cancelled"))
+        cancelled = over_since(self._store, CANCELLED_LATELY_S, MOST_UNFINISHED, status="cancelled")
+        self._cancelled &= set(cancelled)
+        some = [key for key in cancelled if key not in self._cancelled][:AT_A_TIME]
+        self._show_all(mirror, some)
+        self._cancelled |= set(some)
         if self._progress.is_due():
             self._show_campaigns(client)
             self._progress.note()
@@ -248,7 +261,19 @@ class Link:
         for study in shown(self._store, keys):
             if self._closed.is_set():
                 return
+            self._show(mirror, study)
+
+    def _show(self, mirror: Mirror, study: ShownStudy) -> None:
+        """Show one study; one that cannot be shown does not keep the others from it."""
+        if study.key in self._not_shown:
+            return
+        try:
             mirror.show(study)
+        except (PrefectHTTPStatusError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, PrefectHTTPStatusError) and error.response.status_code not in NOT_TAKEN:
+                raise
+            self._not_shown.add(study.key)
+            logger.warning("study %s cannot be shown in Prefect: %s", study.key, _without_password(repr(error)))
 
     def _show_campaigns(self, client: SyncPrefectClient) -> None:
         now = {campaign.name: campaign for campaign in campaigns_at_work(self._store, MOST_CAMPAIGNS)}
@@ -271,13 +296,16 @@ class Link:
         if self._is_away:
             return
         self._is_away = True
-        sentence = str(error)
-        if not isinstance(error, ServerUnavailable):
+        known = error
+        if not isinstance(error, PolyomicsError):
             try:
                 check_server()
             except ServerUnavailable as unavailable:
-                sentence = str(unavailable)
-            else:
-                logger.warning("the Prefect dashboard is behind, studies go on", exc_info=error)
-                return
-        logger.warning("the Prefect dashboard is behind, studies go on: %s", sentence)
+                known = unavailable
+        what = str(known) if isinstance(known, PolyomicsError) else "".join(traceback.format_exception(known))
+        logger.warning("the Prefect dashboard is behind, studies go on: %s", _without_password(what))
+
+
+def _without_password(text: str) -> str:
+    """Text without what stands before the @ of an address."""
+    return re.sub(r"://[^/@\s]+@", "://***@", text)

@@ -103,7 +103,7 @@ class Mirror:
         row = self.store.study(study.key)
         if study.worker is not None:
             self._show_identity(study, run)
-            if study.status == "running" and self._set_state(run, states.running(study.attempt, study.worker)):
+            if study.status == "running" and self._set_running(run, study):
                 self._log(run, self._beginning(study))
             self._show_steps(study, row, run)
         if study.status != "running":
@@ -136,10 +136,11 @@ class Mirror:
         if sorted(run.tags) != tags or run.name != name:
             self.client.update_flow_run(run.id, tags=tags, name=name).raise_for_status()
 
-    def _set_state(self, run: FlowRun, wanted: State, *, regardless: bool = False) -> bool:
-        if states.agrees(run.state, wanted) and not regardless:
+    def _set_running(self, run: FlowRun, study: ShownStudy) -> bool:
+        wanted = states.running(study.attempt, study.worker or "")
+        if states.agrees(run.state, wanted):
             return False
-        if wanted.is_running() and run.state is not None and not run.state.is_scheduled():
+        if run.state is not None and not run.state.is_scheduled():
             self.client.set_flow_run_state(run.id, states.queued("goes on in another attempt"), force=True)
         self.client.set_flow_run_state(run.id, wanted, force=True)
         return True
@@ -152,7 +153,10 @@ class Mirror:
             self._report(study, row, run)
         lines = [*_lines_of(study, row), (datetime.now(UTC), logging.INFO, f"the study is {study.status}")]
         self._log(run, lines)
-        self._set_state(run, wanted, regardless=True)
+        is_behind = run.state is not None and run.state.is_scheduled() and study.status in ("done", "failed")
+        if study.worker is not None and is_behind:
+            self._set_running(run, study)  # it ran while the server was away
+        self.client.set_flow_run_state(run.id, wanted, force=True)
 
     def _beginning(self, study: ShownStudy) -> list[tuple[datetime, int, str]]:
         """What is worth a line of the log at the beginning of an attempt: how the one before ended, and this one."""
@@ -180,7 +184,7 @@ class Mirror:
             if stage.detail.get("ps"):
                 density = _last_density(self.home / row.run_folder / "stages", stage)
                 self._artifact(f"stage-{row.key[:SHORT_KEY]}-{stage.sequence:02d}", stage_markdown(stage, density),
-                               f"{stage.name} of {row.polymer.psmiles}", run.id, task.id)  # fmt: skip
+                               f"{stage.name} of `{row.polymer.psmiles}`", run.id, task.id)  # fmt: skip
             words = _failure_of(row, stage.name) if wanted is StateType.FAILED else in_words(stage.detail)
             level = logging.ERROR if wanted is StateType.FAILED else logging.INFO
             lines.append((stage.ended or datetime.now(UTC), level, f"{stage.name}: {words}"))

@@ -62,7 +62,7 @@ def take(mirror: Mirror, runs: Iterable[FlowRun]) -> None:
             continue
         try:
             spec, study = _read(run.parameters)
-        except (ValidationError, PolyomicsError) as error:
+        except (PolyomicsError, LookupError, TypeError, ValueError) as error:
             sentence = _first_of(error) if isinstance(error, ValidationError) else str(error)
             wanted = states.failed(f"the parameter spec is not a study: {sentence}")
             mirror.client.set_flow_run_state(run.id, wanted, force=True)

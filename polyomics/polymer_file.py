@@ -206,8 +206,11 @@ Record = tuple[int, list[str], InvalidInputFile | None]
 def _line(record: Record, columns: tuple[str, ...]) -> Line:
     number, fields, error = record
     if error is None and len(fields) != len(columns):
-        what = f"{len(fields)} field{'s' if len(fields) > 1 else ''} where the header has {len(columns)}"
-        error = InvalidInputFile(f"{what}; a field with a comma needs double quotes around it")
+        found = f"{len(fields)} field{'s' if len(fields) > 1 else ''} where the header has {len(columns)}"
+        quotes = "a field with a comma needs double quotes around it"
+        error = InvalidInputFile(
+            f"{found}; {quotes if len(fields) > len(columns) else 'leave none out, if only empty'}"
+        )
     if error is not None:
         return Line(number, {}, error)
     return Line(number, dict(zip(columns, fields, strict=True)))

@@ -1,21 +1,65 @@
+import csv
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from polyomics.chemistry import parse_repeat_unit
 from polyomics.errors import InvalidInputFile, InvalidPolymer, InvalidSettings, UnknownName, UserError
 from polyomics.md.protocol import Protocol
-from polyomics.polymer_file import read_polymers
+from polyomics.polymer_file import open_polymers, read_polymers
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
+from polyomics.records import digest
 from polyomics.request import make_spec, measurable, protocols_giving
-from polyomics.spec import StudySpec
+from polyomics.spec import NOT_IN_KEY, SCIENCE_VERSION, StudySpec
+
+KEYS = Path(__file__).parent / "keys_of_specs.csv"
 
 
 def test_one_polymer_written_four_ways_is_one_study() -> None:
     ways = ["*CC(*)c1ccccc1", "*C(c1ccccc1)C*", "[*]CC([*])c1ccccc1", "*CC(c1ccccc1)CC(*)c1ccccc1"]
     assert len({make_spec(way).key for way in ways}) == 1
+
+
+def test_keys_are_what_they_have_always_been() -> None:
+    """200 polymers in every preset, with the keys of the time before specs were made quickly: they name studies that
+    exist. Only a rise of SCIENCE_VERSION or of the version of canonical texts may change this file."""
+    with KEYS.open(encoding="ascii") as stream:
+        for row in csv.DictReader(stream):
+            unit = parse_repeat_unit(row["psmiles"])
+            for preset in PRESETS.names():
+                spec = make_spec(unit, preset=preset)
+                assert (spec.polymer.psmiles, spec.key) == (row["canonical"], row[preset])
+
+
+@pytest.mark.parametrize("preset", PRESETS.names())
+def test_the_key_is_the_digest_of_the_whole_spec(preset: str) -> None:
+    spec = make_spec("*CC(*)C", preset=preset, properties=["density"], seed=3)
+    whole = spec.model_dump(mode="json")
+    assert spec.plain() == whole
+    kept = {name: value for name, value in whole.items() if name not in NOT_IN_KEY}
+    assert spec.key == digest({"science_version": SCIENCE_VERSION, **kept})[:20]
+
+
+def test_protocols_of_the_same_state_are_built_once_unless_they_know_the_polymer() -> None:
+    polymers = ("*CC*", "*CC(*)c1ccccc1")
+    for preset in PRESETS.names():
+        first, second = (make_spec(text, preset=preset).protocol for text in polymers)
+        knows = preset == "accurate"
+        assert (first is second) != knows
+        assert (first == second) != knows
+
+
+def test_a_protocol_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    text = make_spec("*CC*", preset="smoke").protocol.to_yaml()
+    path.write_text(text, encoding="utf-8")
+    before = make_spec("*CC*", preset="smoke", protocol=path)
+    assert make_spec("*CC*", preset="smoke", protocol=path).protocol is before.protocol
+    path.write_text(text.replace("duration_ps: 8.0", "duration_ps: 12.0"), encoding="utf-8")
+    assert make_spec("*CC*", preset="smoke", protocol=path).protocol.duration_ps == before.protocol.duration_ps + 4
 
 
 def test_a_spec_survives_json_with_its_key() -> None:
@@ -124,6 +168,29 @@ def test_rows_of_a_csv_keep_their_line_numbers(tmp_path: Path) -> None:
 def test_a_malformed_csv_says_where(tmp_path: Path, text: str | bytes, says: str) -> None:
     with pytest.raises(InvalidInputFile, match=says):
         read_polymers(write(tmp_path / "p.csv", text))
+
+
+def test_a_quoted_field_may_hold_line_ends(tmp_path: Path) -> None:
+    rows = read_polymers(write(tmp_path / "p.csv", 'psmiles,name\n*CC*,"two\nlines, one name"\n*CCO*,b\n'))
+    assert rows[0] == (2, {"psmiles": "*CC*", "name": "two\nlines, one name"})
+    assert rows[1] == (4, {"psmiles": "*CCO*", "name": "b"})
+
+
+@pytest.mark.parametrize("bad", ['"*CC*', "*CC*,x", b"\xff\xfe", "x" * 300_000, '*CC*"', '"a"b'])
+def test_a_wrong_line_is_one_line(tmp_path: Path, bad: str | bytes) -> None:
+    """Whatever is wrong with it, also a quote that is not closed, the lines around it are read."""
+    raw = bad.encode() if isinstance(bad, str) else bad
+    path = write(tmp_path / "p.csv", b"psmiles\n*CC*\n" + raw + b"\n" + b"*CCO*\n" * 50)
+    with open_polymers(path) as file:
+        lines = list(file.lines)
+    wrong = [line for line in lines if line.error is not None or line.fields["psmiles"] not in ("*CC*", "*CCO*")]
+    assert [line.number for line in wrong] == [3]
+    assert [line.number for line in lines] == list(range(2, 54))
+
+
+@pytest.mark.parametrize("encoded", [b"\xef\xbb\xbfpsmiles\n*CC*\n", b"psmiles\r\n*CC*\r\n", b"psmiles\r*CC*\r"])
+def test_a_byte_order_mark_and_other_line_ends_do_not_matter(tmp_path: Path, encoded: bytes) -> None:
+    assert read_polymers(write(tmp_path / "p.csv", encoded)) == [(2, {"psmiles": "*CC*"})]
 
 
 def test_a_missing_csv_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The text of a repeat unit: read, checked, and refused in one sentence."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ HEAD_LABEL, TAIL_LABEL = 1, 2
 SUPPORTED_ELEMENTS = ("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
 """Elements GAFF2 has parameters for."""
 
-_HALOGENS = ("F", "Cl", "Br", "I")
+_KNOWN_NUMBERS = {0, *(Chem.GetPeriodicTable().GetAtomicNumber(symbol) for symbol in SUPPORTED_ELEMENTS)}
+
+_HALOGENS = {9, 17, 35, 53}
 
 MAX_CHARACTERS = 5000
 MAX_HEAVY_ATOMS = 300
@@ -50,10 +53,14 @@ def read_psmiles(text: str, *, n_stars: int = 2, what: str = "repeat unit") -> C
     shown = _shorten(text)
     with rdBase.BlockLogs():
         mol = _parse(text, shown, what)
-        stars = [atom for atom in atoms_of(mol) if atom.GetAtomicNum() == 0]
+        atoms = atoms_of(mol)
+        numbers = [atom.GetAtomicNum() for atom in atoms]
+        _check_count(numbers, shown, what)
+        stars = [atom for atom, number in zip(atoms, numbers, strict=True) if number == 0]
         if len(stars) != n_stars:
             _refuse_star_count(shown, what, len(stars), n_stars)
-        _check_elements(mol, shown)
+        _check_elements(atoms, numbers, shown)
+        _check_bonds(atoms, bonds_of(mol), shown)
         _check_stars(stars, shown, what)
         n_parts = len(Chem.GetMolFrags(mol))
         if n_parts != 1:
@@ -61,11 +68,23 @@ def read_psmiles(text: str, *, n_stars: int = 2, what: str = "repeat unit") -> C
                 f"{shown} has {n_parts} disconnected parts ('.'); "
                 f"a {what} is one connected piece, so leave out salts and solvents"
             )
-        for label, star in enumerate(stars, start=HEAD_LABEL):
-            star.SetIsotope(label)
-        mol = _sanitised(mol, shown, what)
+        _label(stars)
+        mol = _sanitised(mol, text, what)
         _check_electrons(mol, shown, what)
     return mol
+
+
+def read_again(text: str) -> Chem.Mol:
+    """What `read_psmiles` gives for a text that was written from a checked molecule."""
+    with rdBase.BlockLogs():
+        mol = _parse(text, _shorten(text), "repeat unit")
+        _label([atom for atom in atoms_of(mol) if atom.GetAtomicNum() == 0])
+        return _sanitised(mol, text, "repeat unit")
+
+
+def _label(stars: list[Chem.Atom]) -> None:
+    for label, star in enumerate(stars, start=HEAD_LABEL):
+        star.SetIsotope(label)
 
 
 def _checked_text(text: str, what: str) -> str:
@@ -79,10 +98,13 @@ def _checked_text(text: str, what: str) -> str:
             f"the {what} has {len(text):,} characters, more than the {MAX_CHARACTERS:,} allowed; "
             "write one unit, not a chain"
         )
-    odd = next((c for c in text if not "!" <= c <= "~"), None)
+    odd = _NO_SMILES_CHARACTER.search(text)
     if odd is not None:
-        raise InvalidPolymer(f"{_shorten(text)} has the character {odd!r}, which no SMILES has; {_EXAMPLE}")
+        raise InvalidPolymer(f"{_shorten(text)} has the character {odd[0]!r}, which no SMILES has; {_EXAMPLE}")
     return text
+
+
+_NO_SMILES_CHARACTER = re.compile("[^!-~]")
 
 
 def _shorten(text: str) -> str:
@@ -90,21 +112,31 @@ def _shorten(text: str) -> str:
 
 
 def _parse(text: str, shown: str, what: str) -> Chem.Mol:
+    mol: Chem.Mol | None = _rdkit(lambda: Chem.MolFromSmiles(text, _PARAMETERS))
+    if mol is None or mol.GetNumAtoms() == 0:
+        raise InvalidPolymer(f"{shown} is not a SMILES (the {what} cannot be read); {_EXAMPLE}")
+    return mol
+
+
+def _parameters() -> Any:
     params: Any = Chem.SmilesParserParams()
     params.sanitize = False
     params.removeHs = False
     params.allowCXSMILES = False
     params.parseName = False
-    mol: Chem.Mol | None = _rdkit(lambda: Chem.MolFromSmiles(text, params))
-    if mol is None or mol.GetNumAtoms() == 0:
-        raise InvalidPolymer(f"{shown} is not a SMILES (the {what} cannot be read); {_EXAMPLE}")
-    n_heavy = sum(atom.GetAtomicNum() > 1 for atom in atoms_of(mol))
-    if n_heavy > MAX_HEAVY_ATOMS or mol.GetNumAtoms() > 4 * MAX_HEAVY_ATOMS:
+    return params
+
+
+_PARAMETERS = _parameters()
+
+
+def _check_count(numbers: list[int], shown: str, what: str) -> None:
+    n_heavy = sum(number > 1 for number in numbers)
+    if n_heavy > MAX_HEAVY_ATOMS or len(numbers) > 4 * MAX_HEAVY_ATOMS:
         raise InvalidPolymer(
             f"{shown} has {n_heavy} heavy atoms, more than the {MAX_HEAVY_ATOMS} allowed in a {what}; "
             "write the smallest unit that repeats"
         )
-    return mol
 
 
 def _rdkit(call: Callable[[], Any]) -> Any:
@@ -124,21 +156,23 @@ def _refuse_star_count(shown: str, what: str, found: int, wanted: int) -> None:
     raise InvalidPolymer(f"{shown} has {found} of the {wanted} '*' a {what} needs{extra}; {advice}")
 
 
-def _check_elements(mol: Chem.Mol, shown: str) -> None:
-    atoms = atoms_of(mol)
-    symbols = {atom.GetSymbol() for atom in atoms if atom.GetAtomicNum() > 0}
-    missing = sorted(symbols.difference(SUPPORTED_ELEMENTS))
-    if missing:
+def _check_elements(atoms: list[Chem.Atom], numbers: list[int], shown: str) -> None:
+    if not _KNOWN_NUMBERS.issuperset(numbers):
+        symbols = {atom.GetSymbol() for atom in atoms if atom.GetAtomicNum() > 0}
+        missing = sorted(symbols.difference(SUPPORTED_ELEMENTS))
         raise UnsupportedElement(
             f"{shown} has {', '.join(missing)}, for which GAFF2 has no parameters; "
             f"it covers {', '.join(SUPPORTED_ELEMENTS)}"
         )
+
+
+def _check_bonds(atoms: list[Chem.Atom], bonds: list[Chem.Bond], shown: str) -> None:
     for atom in atoms:
         if atom.GetChiralTag() not in _TETRAHEDRAL:
             raise InvalidPolymer(
                 f"{shown} has a stereocentre that is not tetrahedral ({atom.GetSymbol()}); write it with @ or @@"
             )
-    for bond in bonds_of(mol):
+    for bond in bonds:
         if bond.GetBondType() not in _BOND_TYPES:
             raise InvalidPolymer(
                 f"{shown} has a bond of type {str(bond.GetBondType()).lower()}; "
@@ -172,22 +206,29 @@ def _check_stars(stars: list[Chem.Atom], shown: str, what: str) -> None:
         raise InvalidPolymer(f"{shown} has a {_BOND_TYPES[orders[0]]} bond at its '*'; an end group needs a single one")
 
 
-def _sanitised(mol: Chem.Mol, shown: str, what: str) -> Chem.Mol:
-    for atom in atoms_of(mol):
-        atom.SetAtomMapNum(0)
+def _sanitised(mol: Chem.Mol, text: str, what: str) -> Chem.Mol:
+    """The molecule with aromaticity and stereo, without atom maps, bond directions and hydrogens of its own.
+
+    What the text shows not to be there is not looked for.
+    """
+    if ":" in text:
+        for atom in atoms_of(mol):
+            atom.SetAtomMapNum(0)
     bonds = bonds_of(mol)
     try:
         Chem.SanitizeMol(mol)
         if any(_is_aromatic(bond) and not bond.IsInRing() for bond in bonds):
             raise ValueError("an aromatic bond outside any ring")
         Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-        for bond in bonds:
-            bond.SetBondDir(Chem.BondDir.NONE)
-        return Chem.RemoveHs(mol)
+        if "/" in text or "\\" in text:
+            for bond in bonds:
+                bond.SetBondDir(Chem.BondDir.NONE)
+        return Chem.RemoveHs(mol) if "H" in text else mol
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(". ")
         raise InvalidPolymer(
-            f"{shown} is not a possible {what} ({reason}); check valences, aromatic rings and where each '*' bonds"
+            f"{_shorten(text)} is not a possible {what} ({reason}); "
+            "check valences, aromatic rings and where each '*' bonds"
         ) from None
 
 
@@ -204,7 +245,7 @@ def _check_electrons(mol: Chem.Mol, shown: str, what: str) -> None:
             f"{shown} has unpaired or missing electrons on {', '.join(sorted(set(radicals)))}; "
             f"give every atom of the {what} its hydrogens"
         )
-    halogens = [a.GetSymbol() for a in atoms if a.GetSymbol() in _HALOGENS and a.GetTotalValence() > 1]
+    halogens = [a.GetSymbol() for a in atoms if a.GetAtomicNum() in _HALOGENS and a.GetTotalValence() > 1]
     if halogens:
         raise InvalidPolymer(
             f"{shown} has {halogens[0]} with more than one bond, which GAFF2 has no parameters for; "

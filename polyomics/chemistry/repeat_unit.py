@@ -1,15 +1,16 @@
 """The repeat unit of a polymer: one record per polymer, however it was written."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rdkit import Chem, rdBase
 
-from polyomics.chemistry.assembly import Piece, backbone_path, piece_from_mol
+from polyomics.chemistry.assembly import Piece, piece_from_mol
 from polyomics.chemistry.atoms import atoms_of
 from polyomics.chemistry.canonical import canonical_psmiles, polymer_key
-from polyomics.chemistry.psmiles import read_psmiles
+from polyomics.chemistry.psmiles import TAIL_LABEL, read_again, read_psmiles
 
 
 @dataclass(frozen=True)
@@ -83,30 +84,30 @@ def parse_repeat_unit(text: str) -> RepeatUnit:
     read = read_psmiles(text)
     psmiles = canonical_psmiles(read)
     with rdBase.BlockLogs():
-        flat = read if psmiles == text.strip() else read_psmiles(psmiles)
+        flat = read if psmiles == text.strip() else read_again(psmiles)
         return _describe(text, psmiles, explicit_hydrogens(flat))
 
 
 def explicit_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     """The molecule with all hydrogens, `*` moved to the end; other atoms keep their order."""
     full = Chem.AddHs(mol)
-    atoms = atoms_of(full)
-    real = [atom.GetIdx() for atom in atoms if atom.GetAtomicNum() > 0]
-    stars = [atom.GetIdx() for atom in atoms if atom.GetAtomicNum() == 0]
+    stars = [index for index, atom in enumerate(atoms_of(mol)) if atom.GetAtomicNum() == 0]
+    real = [index for index in range(full.GetNumAtoms()) if index not in stars]
     return Chem.RenumberAtoms(full, real + stars)
 
 
 def _describe(text: str, psmiles: str, mol: Chem.Mol) -> RepeatUnit:
-    atoms = atoms_of(mol)[:-2]
-    path = backbone_path(mol)
-    backbone = tuple(path[1:-1])
+    *atoms, head_star, tail_star = atoms_of(mol)
+    if head_star.GetIsotope() == TAIL_LABEL:
+        head_star, tail_star = tail_star, head_star
+    backbone = tuple(Chem.GetShortestPath(mol, head_star.GetIdx(), tail_star.GetIdx()))[1:-1]
     tactic, free, fixed, double = _stereo(mol, set(backbone))
     return RepeatUnit(
         psmiles=psmiles,
         key=polymer_key(psmiles),
         as_written=text,
         mol=mol,
-        formula=hill_formula(mol),
+        formula=hill_formula(atoms),
         molar_mass_g_mol=float(sum(atom.GetMass() for atom in atoms)),
         n_atoms=len(atoms),
         n_heavy_atoms=sum(atom.GetAtomicNum() > 1 for atom in atoms),
@@ -137,9 +138,9 @@ def _stereo(mol: Chem.Mol, backbone: set[int]) -> tuple[set[int], set[int], set[
     return tactic, free, fixed, double
 
 
-def hill_formula(mol: Chem.Mol) -> str:
-    """Formula of the explicit atoms, `*` left out: C, H, then the alphabet; D for deuterium, [13C] for others."""
-    counts = Counter(_formula_symbol(atom) for atom in atoms_of(mol) if atom.GetAtomicNum() > 0)
+def hill_formula(atoms: Iterable[Chem.Atom]) -> str:
+    """Formula of the atoms: C, H, then the alphabet; D for deuterium, [13C] for others."""
+    counts = Counter([_formula_symbol(atom) for atom in atoms])
     first = ["C", "H"] if counts["C"] else []
     order = [s for s in first if counts[s]] + sorted(s for s in counts if s not in first and counts[s])
     return "".join(symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in order)

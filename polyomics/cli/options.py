@@ -48,7 +48,7 @@ def takes_study_options(command: Callable[..., Any]) -> Callable[..., Any]:
         options = {name: given.pop(name) for name in _DECLARED}
         return command(**given, options={name: value for name, value in options.items() if value not in (None, [])})
 
-    declared = [_parameter(name, panel, text) for name, (panel, text) in _DECLARED.items()]
+    declared = [_parameter(name, TYPES[name], panel, text) for name, (panel, text) in _DECLARED.items()]
     kept = [parameter for parameter in own.parameters.values() if parameter.name != "options"]
     positional = [p for p in kept if p.default is inspect.Parameter.empty]
     others = [p for p in kept if p.default is not inspect.Parameter.empty]
@@ -58,9 +58,8 @@ def takes_study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_options
 
 
-def _parameter(name: str, panel: str, text: str) -> inspect.Parameter:
+def _parameter(name: str, kind: Any, panel: str, text: str) -> inspect.Parameter:
     option = "--" + SHORT_NAMES.get(name, name).replace("_", "-")
-    kind = TYPES[name]
     annotation = Annotated[kind | None, typer.Option(option, help=text, rich_help_panel=panel)]
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 QUEUE = "The queue"
 STDIN = "-"
+COLUMNS_NAMED = 8
+"""Ignored columns that are named."""
 FIRST_LINE_S = 2.0
 """Time after which a submission says how far it is."""
 
@@ -61,9 +64,7 @@ def submit(
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Processes that check a large file; one per core unless given.", rich_help_panel=QUEUE
-        ),
+        typer.Option(min=1, help="Processes that check a long file; all cores unless given.", rich_help_panel=QUEUE),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -173,7 +174,9 @@ def _so_far(so_far: Submission, fraction: float | None, elapsed_s: float) -> str
 
 def _say_what_is_left_out(result: Submission, listed: Path | None) -> None:
     if result.ignored_columns:
-        say(f"ignoring the columns {', '.join(map(repr, result.ignored_columns))}, which are no options")
+        shown = ", ".join(map(repr, result.ignored_columns[:COLUMNS_NAMED]))
+        more = f" and {n - COLUMNS_NAMED} more" if (n := len(result.ignored_columns)) > COLUMNS_NAMED else ""
+        say(f"ignoring the columns {shown}{more}, which are no options")
     n_more = result.invalid - len(result.first_invalid)
     if listed is not None and result.invalid:
         say(f"all {result.invalid:,} wrong lines are in {listed}")
@@ -188,8 +191,8 @@ def _print(console: Console, result: Submission) -> None:
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in result.invalid_by_kind.items())
     rows: dict[str, Any] = {
         "campaign": result.campaign,
-        "would be inserted" if result.dry_run else "inserted": f"{result.inserted:,} studies",
-        "existing": f"{result.existing:,} studies" + (f" ({there})" if there else ""),
+        "would be inserted" if result.dry_run else "inserted": _studies(result.inserted),
+        "existing": _studies(result.existing) + (f" ({there})" if there else ""),
         "repeated": f"{result.repeated:,} asked for twice or more, counted once" if result.repeated else None,
         "invalid": f"{result.invalid:,} line{'' if result.invalid == 1 else 's'}" + (f" ({kinds})" if kinds else ""),
         "estimated MD": f"{number(result.gpu_hours_new, 1)} GPU-hours of new studies, "
@@ -199,11 +202,9 @@ def _print(console: Console, result: Submission) -> None:
     console.print(pairs(rows))
     again = [status for status in ("failed", "cancelled") if result.existing_by_status.get(status)]
     for status in again:
-        target = f"--campaign {_quoted(result.campaign)}" if result.campaign else "--all"
+        target = f"--campaign {shlex.quote(result.campaign)}" if result.campaign else "--all"
         console.print(f"those that are {status} stay so; to run them again: polyomics retry {target} --status {status}")
 
 
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
+def _studies(count: int) -> str:
+    return f"{count:,} {'study' if count == 1 else 'studies'}"

@@ -44,8 +44,9 @@ class Chosen(Record):
         if self.keys:
             targets.append(study.key.in_(self.keys))
         if self.campaigns:
-            of = select(tables.CampaignStudy.study_id).join(tables.Campaign)
-            targets.append(study.id.in_(of.where(tables.Campaign.name.in_(self.campaigns))))
+            member, campaign = tables.CampaignStudy, tables.Campaign
+            named = campaign.name.in_(self.campaigns)
+            targets.append(exists().where(member.study_id == study.id, member.campaign_id == campaign.id, named))
         tests = [or_(*targets)] if targets else []
         if self.status is not None:
             tests.append(study.status == self.status)

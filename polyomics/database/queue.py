@@ -270,7 +270,7 @@ def _next_study(
                 query = query.where((study.segment_gpu_s <= segment_gpu_s) | study.segment_gpu_s.is_(None))
             if avoid:
                 query = query.where(study.key.not_in(avoid))
-            query = query.order_by(study.id).limit(1).with_for_update(of=study, key_share=True)
+            query = query.order_by(study.id).limit(1).with_for_update(of=study, key_share=True, skip_locked=True)
             found += connection.scalars(query).all()
         if found:
             return min(found)

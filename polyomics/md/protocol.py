@@ -98,21 +98,13 @@ class Protocol(Record):
 
     @model_validator(mode="after")
     def _one_sample_and_no_name_twice(self) -> Self:
-        names = [stage.name for stage in self.stages]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"two stages are called {min(twice)!r}; give each its own name")
-        if sum(_role(stage) == "sample" for stage in self.stages) > 1:
-            raise ValueError("more than one stage has the role 'sample'; properties are measured on one")
+        _check_names_and_roles(self)
         return self
 
     @property
     def sample_index(self) -> int:
         """Index of the stage that properties are measured on: the one of role `sample`, else the last."""
-        for index, stage in enumerate(self.stages):
-            if _role(stage) == "sample":
-                return index
-        return len(self.stages) - 1
+        return _sample_index(self)
 
     @property
     def sample(self) -> Stage:
@@ -174,3 +166,21 @@ class Protocol(Record):
 def _plain(protocol: Protocol) -> PlainProtocol:
     content = protocol.model_dump(mode="json")
     return PlainProtocol(content, canonical_json(content))
+
+
+@once_per_protocol
+def _check_names_and_roles(protocol: Protocol) -> None:
+    names = [stage.name for stage in protocol.stages]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"two stages are called {min(twice)!r}; give each its own name")
+    if sum(_role(stage) == "sample" for stage in protocol.stages) > 1:
+        raise ValueError("more than one stage has the role 'sample'; properties are measured on one")
+
+
+@once_per_protocol
+def _sample_index(protocol: Protocol) -> int:
+    for index, stage in enumerate(protocol.stages):
+        if _role(stage) == "sample":
+            return index
+    return len(protocol.stages) - 1

@@ -264,6 +264,8 @@ class Worker:
         now = time.monotonic()
         if self._claiming or self._state != "working" or now < max(self._ask_after_s, self._look_after_s):
             return
+        if any(one.how != "orderly" for one in self._endings):
+            return  # first it must be known whether that was the machine
         slot = next((slot for slot in self._slots if slot.process is None), None)
         budget_s = self._segment_budget_s()
         if slot is not None and (budget_s is None or budget_s > 0):

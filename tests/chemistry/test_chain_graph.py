@@ -2,11 +2,24 @@
 
 import numpy as np
 import pytest
-from example_polymers import COMMON
+from example_polymers import COMMON, UNUSUAL
 from rdkit.Chem import Descriptors
 
-from polyomics.chemistry import chain_graph, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry import chain_graph, chain_size, parse_repeat_unit, units_for_atoms
+from polyomics.chemistry.volume import vdw_volume_nm3
 from polyomics.errors import InvalidPolymer, InvalidSettings
+
+
+@pytest.mark.parametrize("ends", [("*C", "*C"), ("*[H]", "*c1ccccc1"), ("*O", "*C(C)(C)C#N")])
+@pytest.mark.parametrize("text", [*COMMON.values(), *UNUSUAL.values()])
+def test_the_size_follows_from_the_parts(text: str, ends: tuple[str, str]) -> None:
+    unit = parse_repeat_unit(text)
+    for n_units in (1, 2, 7):
+        size, graph = chain_size(unit, n_units, *ends), chain_graph(unit, n_units, *ends)
+        mol = graph.mol()
+        assert size.n_atoms == mol.GetNumAtoms()
+        assert size.molar_mass_g_mol == graph.molar_mass_g_mol == pytest.approx(Descriptors.MolWt(mol))
+        assert size.vdw_volume_nm3 == pytest.approx(vdw_volume_nm3(mol), rel=1e-12)
 
 
 @pytest.mark.parametrize("text", COMMON.values())

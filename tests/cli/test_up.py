@@ -121,6 +121,8 @@ def submit(store: Store, protocol: str, seed: int) -> str:
         start_density_g_cm3=0.1,
         protocol=Protocol.from_file(Path(protocol)),
         properties=("density",),
+        temperature_k=400,
+        pressure_bar=1,
         seed=seed,
     )
     store.add_study(new_study(spec))

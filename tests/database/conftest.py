@@ -38,22 +38,27 @@ def postgres_url() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Makes URLs of databases with nothing in them."""
-    if request.param == "sqlite":
-        yield lambda: f"sqlite:///{tmp_path}/results{next(_numbers)}.db"
-        return
-    maintenance: str = request.getfixturevalue("postgres_url")
+@pytest.fixture
+def new_postgres_url(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Makes URLs of PostgreSQL databases with nothing in them."""
     made: list[str] = []
 
     def create() -> str:
         made.append(f"polyomics{os.getpid()}_{next(_numbers)}")
-        run_outside_transaction(maintenance, f"CREATE DATABASE {made[-1]}")
-        return maintenance.replace("/postgres?", f"/{made[-1]}?")
+        run_outside_transaction(postgres_url, f"CREATE DATABASE {made[-1]}")
+        return postgres_url.replace("/postgres?", f"/{made[-1]}?")
 
     yield create
-    run_outside_transaction(maintenance, *(f"DROP DATABASE {name} WITH (FORCE)" for name in made))
+    run_outside_transaction(postgres_url, *(f"DROP DATABASE {name} WITH (FORCE)" for name in made))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes URLs of databases with nothing in them."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path}/results{next(_numbers)}.db"
+    made: Callable[[], str] = request.getfixturevalue("new_postgres_url")
+    return made
 
 
 def run_outside_transaction(url: str, *statements: str) -> None:

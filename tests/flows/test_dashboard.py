@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from flows.dashboard import report_markdown, run_name, run_tags, summary
+import pytest
+
+from flows.dashboard import FILES_VARIABLE, campaign_markdown, file_url, report_markdown, run_name, run_tags, summary
+from polyomics.database.dashboard import CampaignState
 from polyomics.records import Failure, Measurement
 from polyomics.spec import StudySpec
 from polyomics.study import StudyResult
@@ -48,3 +51,18 @@ def test_a_missing_error_bar_is_not_a_zero(tiny_spec: StudySpec) -> None:
 
 def test_a_summary_says_that_nothing_was_left_to_do(tiny_spec: StudySpec) -> None:
     assert "already" in summary(ended(tiny_spec, status="existing"))
+
+
+def test_links_go_where_the_files_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path("/data/home/runs/0a1b/results/report.html")
+    assert file_url(page) == "file:///data/home/runs/0a1b/results/report.html"
+    monkeypatch.setenv(FILES_VARIABLE, "https://files.example/polymers/")
+    assert file_url(page) == "https://files.example/polymers/runs/0a1b/results/report.html"
+
+
+def test_a_campaign_says_what_is_done_and_what_is_left() -> None:
+    counts = {"queued": 30, "running": 10, "done": 60}
+    text = campaign_markdown(CampaignState(name="vinyls", counts=counts, gpu_hours_left=123.4))
+    assert "60 of 100 studies done" in text
+    assert "| running | 10 | 10.0 % |" in text
+    assert "123.4" in text

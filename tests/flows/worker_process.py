@@ -13,7 +13,8 @@ from polyomics.work.worker import Worker, WorkerSettings
 
 def main(pool: str, name: str, slots: str = "1") -> None:
     """Work until SIGTERM."""
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("flows").setLevel(logging.INFO)
     link.EVERY_S = 0.5
     link.SWEEP_S = 5.0
     link.CAMPAIGNS_S = 1.0

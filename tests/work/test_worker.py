@@ -202,6 +202,7 @@ def test_a_death_while_the_database_is_away_is_told_when_it_is_back(
     assert stop(worker) == 0
 
 
+@pytest.mark.slow
 def test_it_drains_while_the_database_is_away(
     postgres_site: tuple[Site, PostgresServer], long_spec: StudySpec, stop: Stop
 ) -> None:
@@ -271,7 +272,7 @@ def test_a_gpu_that_openmm_does_not_reach_is_no_place_to_work(site: Site, gpu_no
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--slots", "0"], "0 is not in the range x>=1"),
+        (["--slots", "0"], "Invalid value for '--slots'"),
         (["--walltime", "soon"], "'soon' is no duration; write seconds (3600)"),
         (["--walltime", "5", "--walltime-from-slurm"], "two answers to one question"),
         (["--walltime-from-slurm"], "this is no Slurm job: SLURM_JOB_ID is not set"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 START_LIMIT_S = 60.0
 
@@ -68,8 +69,9 @@ class PostgresServer:
         while True:
             try:
                 self.server.ensure_postgres_running()
+                self.execute("SELECT 1")  # a dead server nobody has reaped yet counts as running
                 return
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OperationalError):
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(0.5)
