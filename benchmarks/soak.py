@@ -8,8 +8,11 @@ is started again. In the end every study must be done, with the rows and files o
 import argparse
 import os
 import random
+import socket
+import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,20 +20,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path += [str(ROOT / "tests" / folder) for folder in ("work/faults", "flows")]
+sys.path.append(str(ROOT / "tests" / "work" / "faults"))
 
 from disturbed import Place, assert_as_undisturbed, disturbed_spec, kill, run_undisturbed  # noqa: E402
 from postgres import PostgresServer  # noqa: E402
 
 from polyomics.database.store import Store  # noqa: E402
 
-if TYPE_CHECKING:
-    import subprocess
-
-WEIGHTS = {"study": 70, "worker": 17, "worker and study": 8, "PostgreSQL": 3, "Prefect server": 2}
+WEIGHTS = {"study": 70, "worker": 17, "worker and study": 8, "PostgreSQL": 5, "Prefect server": 10}
 """How often each is killed."""
 HOURS_AT_MOST = 3.0
 
@@ -118,11 +117,11 @@ class PrefectServer:
     """A Prefect server on the loopback that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        from prefect_server import _free_port
-
         folder.mkdir()
         self.folder = folder
-        self.port = _free_port()
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
         self.environment = {
             "PREFECT_HOME": str(folder),
             "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
@@ -132,8 +131,6 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start it; it answers some seconds later."""
-        import subprocess
-
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -221,14 +218,18 @@ def as_markdown(report: Soak, command: str) -> str:
     n_attempts = [len(outcomes) for outcomes in report.attempts.values()]
     killed = Counter(what for _, what in report.kills)
     ends = Counter(outcome for outcomes in report.attempts.values() for outcome in outcomes)
+    summary = (
+        f"`{command}` on {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}: "
+        f"{len(report.attempts)} studies of 9 segments each on PostgreSQL, {report.n_workers} workers, "
+        f"{len(report.kills)} times `kill -9`. All are done; "
+        "measurements, criteria, trajectories, cells and curves are bit for bit those of the same studies that nobody "
+        "disturbed (CPU platform, one thread); every file has the checksum its manifest states; every study has one "
+        "attempt that ended as done and none that is open."
+    )
     lines = [
         "# Soak: small studies, random kills",
         "",
-        f"`{command}` on {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}: {len(report.attempts)} studies of 9 "
-        f"segments each on PostgreSQL, {report.n_workers} workers, {len(report.kills)} times `kill -9`. All are done; "
-        "measurements, criteria, trajectories, cells and curves are bit for bit those of the same studies that nobody "
-        "disturbed (CPU platform, one thread); every file has the checksum its manifest states; every study has one "
-        "attempt that ended as done and none that is open.",
+        textwrap.fill(summary, 120, break_on_hyphens=False),
         "",
         f"Wall time {report.wall_s:.0f} s; undisturbed, two at a time, {report.undisturbed_s:.0f} s.",
         "",

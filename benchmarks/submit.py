@@ -27,6 +27,8 @@ ENDS = (
     *("CC=C", "CC#C", "C(F)(F)F", "CC(F)(F)F", "C1CCCC1", "C1CCCCC1"),
     *("c1ccccc1", "c1ccc(F)cc1", "c1ccc(Cl)cc1", "c1ccc(C)cc1", "Cc1ccccc1"),
 )
+REPEATED = 50
+"""Different polymers of the long file: what is measured with it is the reading, and the memory."""
 WRONG = ("*CC", "*CC(*)[Si](C)(C)C", "not a polymer")
 
 
@@ -36,11 +38,12 @@ def polymers() -> Iterator[str]:
         yield main.format("".join(links) + end)
 
 
-def write_file(path: Path, n_lines: int, wrong_at: tuple[int, ...] = ()) -> Path:
-    """A file of so many lines, the polymers over and over, with wrong ones at some places."""
+def write_file(path: Path, n_lines: int, n_polymers: int, wrong_at: tuple[int, ...] = ()) -> Path:
+    """A file of so many lines, with so many polymers over and over, and wrong ones at some places."""
     with path.open("w", encoding="ascii") as stream:
         stream.write("name,psmiles\n")
-        for number, text in enumerate(itertools.islice(itertools.cycle(polymers()), n_lines)):
+        some = itertools.islice(polymers(), n_polymers)
+        for number, text in enumerate(itertools.islice(itertools.cycle(some), n_lines)):
             stream.write(f"polymer {number},{WRONG[wrong_at.index(number)] if number in wrong_at else text}\n")
     return path
 
@@ -92,9 +95,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
-        distinct = write_file(folder / "distinct.csv", given.polymers)
+        distinct = write_file(folder / "distinct.csv", given.polymers, given.polymers)
         n = given.lines
-        long = write_file(folder / "long.csv", n, wrong_at=(n // 7, n // 2, n - 1))
+        long = write_file(folder / "long.csv", n, REPEATED, wrong_at=(n // 7, n // 2, n - 1))
         server = get_server(folder / "pg", cleanup_mode="delete")
         postgres = f"postgresql://postgres@/postgres?host={folder / 'pg'}"
         print(

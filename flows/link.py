@@ -207,11 +207,10 @@ class Link:
             if key in cancelled:
                 continue
             sign = self._sign(study)
-            if self._told.get(key) != sign:
-                self._show(server.mirror, study)
-                self._told[key] = sign
-            if key not in held:
-                self._told.pop(key, None)
+            is_shown = self._told.get(key) == sign or self._show(server.mirror, study)
+            self._told[key] = sign if is_shown else ()
+            if is_shown and key not in held:
+                del self._told[key]
 
     def _sign(self, study: ShownStudy) -> tuple[Any, ...]:
         """What of a study has to change before it is shown again."""
@@ -263,17 +262,18 @@ class Link:
                 return
             self._show(mirror, study)
 
-    def _show(self, mirror: Mirror, study: ShownStudy) -> None:
-        """Show one study; one that cannot be shown does not keep the others from it."""
+    def _show(self, mirror: Mirror, study: ShownStudy) -> bool:
+        """Show one study, now or never; one that cannot be shown does not keep the others from it."""
         if study.key in self._not_shown:
-            return
+            return True
         try:
-            mirror.show(study)
+            return mirror.show(study)
         except (PrefectHTTPStatusError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, PrefectHTTPStatusError) and error.response.status_code not in NOT_TAKEN:
                 raise
             self._not_shown.add(study.key)
             logger.warning("study %s cannot be shown in Prefect: %s", study.key, _without_password(repr(error)))
+            return True
 
     def _show_campaigns(self, client: SyncPrefectClient) -> None:
         now = {campaign.name: campaign for campaign in campaigns_at_work(self._store, MOST_CAMPAIGNS)}

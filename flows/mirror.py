@@ -42,6 +42,8 @@ from polyomics.study import StudyResult
 
 MOST_AT_A_TIME = 100
 """Runs the server makes in one call."""
+LONGEST_REASON = 200
+"""Characters of what a server gives as the reason; on SQLite it is a whole statement."""
 MOST_TASKS = 200
 """Task runs it tells of in one call."""
 
@@ -88,18 +90,19 @@ class Mirror:
                 if result["status"] == "CREATED":
                     made[study.key] = result["flow_run_id"]
                 else:
-                    logger.warning("Prefect made no run of study %s: %s", study.key, result["error"])
+                    reason = str(result["error"]).splitlines()[0][:LONGEST_REASON]
+                    logger.warning("Prefect has made no run of study %s yet: %s", study.key, reason)
         if made:
             set_flow_runs(self.store, made)
         return made
 
-    def show(self, study: ShownStudy) -> None:
-        """Make everything the server shows of a study agree with the database."""
+    def show(self, study: ShownStudy) -> bool:
+        """Make everything the server shows of a study agree with the database; False if it was too busy for that."""
         if study.worker is None and study.status == "running":
-            return  # run by hand, or by a worker of Prefect itself, which shows it
+            return True  # run by hand, or by a worker of Prefect itself, which shows it
         run = self._run_of(study)
         if run is None:
-            return
+            return False
         row = self.store.study(study.key)
         if study.worker is not None:
             self._show_identity(study, run)
@@ -108,6 +111,7 @@ class Mirror:
             self._show_steps(study, row, run)
         if study.status != "running":
             self._show_end(study, row, run)
+        return True
 
     # ---------------------------------------------------------------- the run
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from polyomics.errors import InvalidSettings, MachineFailed, UserError
 from polyomics.polymer_file import TYPES
 
 if TYPE_CHECKING:
+    from polyomics.chemistry import RepeatUnit
     from polyomics.database.rows import NewStudy
 
 CHUNK = 250
@@ -34,7 +36,9 @@ class Asked:
     number: int
     """Its line, or its place in what was given."""
     psmiles: str
+    """What was given for it."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of `make_spec`."""
     error: UserError | None = None
     """Why no study can be made of it, where that is known already."""
 
@@ -44,10 +48,15 @@ class Draft:
     """The studies of a polymer, or why there are none."""
 
     number: int
+    """As it was asked for."""
     psmiles: str
+    """What was given for it."""
     studies: tuple[NewStudy, ...] = ()
+    """One for each replicate."""
     error_kind: str | None = None
+    """Class of what is wrong; none where nothing is."""
     error_message: str = ""
+    """What that says."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +80,24 @@ class Drafting:
             return Draft(asked.number, asked.psmiles, (), kind, text)
 
     def _studies(self, asked: Asked) -> tuple[NewStudy, ...]:
-        from polyomics.chemistry import parse_repeat_unit
         from polyomics.request import make_spec, with_state_of_protocol
         from polyomics.study import new_study
 
         if asked.error is not None:
             raise asked.error
-        unit = parse_repeat_unit(asked.psmiles)
+        unit = _unit(asked.psmiles)
         options = with_state_of_protocol({**self.options, **asked.options})
         first = options.pop("replicate", 0)
         specs = (make_spec(unit, **options, replicate=number) for number in range(first, first + self.replicates))
         return tuple(new_study(spec, unit) for spec in specs)
+
+
+@lru_cache(maxsize=64)
+def _unit(psmiles: str) -> RepeatUnit:
+    """A file may have a polymer on many lines, with a temperature each."""
+    from polyomics.chemistry import parse_repeat_unit
+
+    return parse_repeat_unit(psmiles)
 
 
 def check_options(options: Mapping[str, Any], *, names_only: bool = False) -> None:

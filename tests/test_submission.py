@@ -252,7 +252,8 @@ from polyomics.submission import submit
 if __name__ == "__main__":
     def watch(so_far, fraction):
         print(so_far.inserted, flush=True)
-    submit(sys.argv[1], campaign="killed", preset="smoke", n_chains=4, database_url=sys.argv[2], processes=2, watch=watch)
+    path, url = sys.argv[1:]
+    submit(path, campaign="killed", preset="smoke", n_chains=4, database_url=url, processes=2, watch=watch)
 """
 
 

@@ -66,11 +66,12 @@ class Queue:
         """
         with self.store.writing() as connection:
             check_revision(connection, self.store.url)
-            self._take_from_the_dead(connection)
+            moment = now(connection)
+            self._take_from_the_dead(connection, moment)
             study_id = _next_study(connection, pools, segment_gpu_s, avoid)
             if study_id is None and avoid:
                 study_id = _next_study(connection, pools, segment_gpu_s, ())
-            return None if study_id is None else self._hold(connection, study_id, holder)
+            return None if study_id is None else self._hold(connection, study_id, holder, moment)
 
     def claim(self, key: str, holder: Holder, *, holder_before_is_dead: bool = False) -> Claim:
         """Take one study, whatever its status: a finished one is opened again.
@@ -85,17 +86,17 @@ class Queue:
         """
         with self.store.writing() as connection:
             study = locked_study(connection, key)
+            moment = now(connection)
             held = _live_attempt(connection, study.id)
             if held is not None:
                 dead = holder_before_is_dead and held.host == holder.host
-                moment = now(connection)
                 if not end_attempt(connection, held.id, "lost", if_silent_at=None if dead else moment):
                     left_s = max((held.lease_until - moment).total_seconds(), 0.0)
                     raise StudyBusy(
                         f"study {key} is being run by process {held.pid} of {held.host}; wait for it, or, if that is "
                         f"gone, {left_s:.0f} s for its lease to run out"
                     )
-            return self._hold(connection, study.id, holder)
+            return self._hold(connection, study.id, holder, moment)
 
     def adopt(self, attempt_id: int, *, pid: int | None = None) -> Claim:
         """The claim behind an attempt that was made for this process.
@@ -154,7 +155,7 @@ class Queue:
     def take_from_the_dead(self) -> int:
         """End the attempts whose leases have run out; how many. `claim_next` does it too."""
         with self.store.writing() as connection:
-            return self._take_from_the_dead(connection)
+            return self._take_from_the_dead(connection, now(connection))
 
     def attempts(self, key: str) -> list[Attempt]:
         """The attempts at a study, oldest first."""
@@ -171,15 +172,20 @@ class Queue:
 
     # ---------------------------------------------------------------- inside
 
-    def _hold(self, connection: Connection, study_id: int, holder: Holder) -> Claim:
+    def _hold(self, connection: Connection, study_id: int, holder: Holder, moment: datetime) -> Claim:
         attempt, study = tables.Attempt, tables.Study
-        latest = select(attempt.number, attempt.reached_ps).where(attempt.study_id == study_id)
-        number, reached_ps = connection.execute(latest.order_by(attempt.number.desc()).limit(1)).first() or (0, 0.0)
-        moment = now(connection)
+        latest = (
+            select(study.status, study.started, attempt.number, attempt.reached_ps)
+            .join(attempt, attempt.study_id == study.id, isouter=True)
+            .where(study.id == study_id)
+            .order_by(attempt.number.desc())
+            .limit(1)
+        )
+        before = connection.execute(latest).one()
         row = {
             "study_id": study_id,
-            "number": number + 1,
-            "reached_ps": reached_ps,
+            "number": 1 + (before.number or 0),
+            "reached_ps": before.reached_ps or 0.0,
             **holder.model_dump(),
             "version": __version__,
             "claimed": moment,
@@ -188,7 +194,6 @@ class Queue:
             "progress": {},
         }
         attempt_id = connection.execute(insert(attempt).values(row).returning(attempt.id)).scalar_one()
-        before = connection.execute(select(study.status, study.started).where(study.id == study_id)).one()
         goes_on = before.status in ("queued", "running") and before.started is not None
         started = before.started if goes_on else moment
         set_study(connection, study_id, status="running", started=started, ended=None)
@@ -227,9 +232,8 @@ class Queue:
             set_study(connection, study.id, status="queued")
         return True
 
-    def _take_from_the_dead(self, connection: Connection) -> int:
+    def _take_from_the_dead(self, connection: Connection, moment: datetime) -> int:
         attempt, study = tables.Attempt, tables.Study
-        moment = now(connection)
         query = (
             select(study.id, study.status, study.started, study.ended, attempt.id.label("attempt_id"), attempt.host)
             .join(attempt, attempt.study_id == study.id)

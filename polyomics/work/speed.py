@@ -41,6 +41,7 @@ CHAIN_UNITS = 40
 SMALL_CHAINS, LARGE_CHAINS = 4, 40
 """Cells of 992 atoms, for a CPU, and of 9,920, as large as those of the preset `standard`, for a GPU."""
 SMALL_ATOMS = 992
+CPU_PLATFORMS = ("CPU", "Reference")
 PACKED_G_CM3, PACKING_FRACTION = 0.3, 0.58
 GO = "go"
 """File that appears when all processes are ready."""
@@ -63,6 +64,8 @@ class Orders(Record):
     """How long to measure [s]."""
     hardware: dict[str, Any] = Field(default_factory=dict)
     """Fields of `Hardware`."""
+    needs_gpu: bool = False
+    """Refuse a CPU."""
 
 
 class Speed(Record):
@@ -89,6 +92,8 @@ class Lane:
 
     hardware: Mapping[str, Any]
     environment: Mapping[str, str]
+    needs_gpu: bool = False
+    """A CPU must not take its place."""
 
 
 def modelled_ns_per_day(n_atoms: int) -> float:
@@ -238,6 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     orders = Orders.model_validate_json(text)
     hardware = Hardware(**orders.hardware)
     try:
+        if orders.needs_gpu:
+            _refuse_cpu(hardware)
         if task == "build":
             build_melt(orders.n_chains, hardware).save(orders.folder)
         else:
@@ -251,14 +258,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _refuse_cpu(hardware: Hardware) -> None:
+    from polyomics.md.engine import choose_platform
+
+    if choose_platform(hardware).getName() in CPU_PLATFORMS:
+        raise EngineFailed(
+            "OpenMM does not reach the GPU and would compute on the CPU; pip install 'polyomics[cuda]', mend the "
+            "driver, or ask for it: --platform CPU"
+        )
+
+
 @dataclass(frozen=True)
 class _Task:
     name: str
     orders: Orders
     lane: Lane
 
+    def _of_lane(self) -> dict[str, Any]:
+        lane = self.lane
+        return {"hardware": dict(lane.hardware), "needs_gpu": lane.needs_gpu, "parent_pid": os.getpid()}
+
     def start(self, output: IO[str]) -> subprocess.Popen[str]:
-        orders = self.orders.model_copy(update={"hardware": dict(self.lane.hardware), "parent_pid": os.getpid()})
+        orders = self.orders.model_copy(update=self._of_lane())
         return subprocess.Popen(
             [sys.executable, "-m", "polyomics.work.speed", self.name, orders.model_dump_json()],
             stdin=subprocess.DEVNULL,

@@ -51,7 +51,8 @@ def slurm_left_s(environment: Mapping[str, str] = os.environ) -> float:
     """
     if JOB not in environment:
         raise InvalidSettings(f"this is no Slurm job: {JOB} is not set; give the time as --walltime {FORMS}")
-    for left_s in (_from_environment(environment), _from_squeue(environment), _from_scontrol(environment)):
+    for ask in (_from_environment, _from_squeue, _from_scontrol):
+        left_s = ask(environment)
         if left_s is not None:
             return left_s
     raise InvalidSettings(

@@ -173,15 +173,13 @@ class Worker:
                 "worker %s takes studies of pool %s, %d at a time", settings.name, settings.pool, settings.slots
             )
             self._beat()
-            while not self._is_over():
-                self._wishes.wait(POLL_S)
-                self._heed()
-                self._reap()
-                self._hear_clerk()
-                self._tell()
-                self._fill()
-                if time.monotonic() - self._last_beat_s > BEAT_S:
-                    self._beat()
+            try:
+                while not self._is_over():
+                    self._wishes.wait(POLL_S)
+                    self._look_around()
+            except BaseException:
+                self._ask_to_stop(settings.grace_s)
+                raise
             self._leave()
         if self._refusal:
             raise self._refusal
@@ -194,6 +192,17 @@ class Worker:
         logger.info("draining: %s", why)
         self._last_beat_s, self._drained_s = 0.0, time.monotonic()
         self._ask_to_stop(self.settings.grace_s)
+
+    # ---------------------------------------------------------------- inside
+
+    def _look_around(self) -> None:
+        self._heed()
+        self._reap()
+        self._hear_clerk()
+        self._tell()
+        self._fill()
+        if time.monotonic() - self._last_beat_s > BEAT_S:
+            self._beat()
 
     # ---------------------------------------------------------------- when to stop
 
@@ -333,7 +342,9 @@ class Worker:
                 self._last_work_s = now
                 continue
             _kill_group(slot.process)  # programs it has called and left behind
-            what = f"its process ended with {ending(code)}"
+            what = {0: "its process is done", GIVEN_BACK: "given back"}.get(
+                code, f"its process ended with {ending(code)}"
+            )
             orderly = code in (0, GIVEN_BACK) or code == -signal.SIGTERM or slot.kill_at_s is not None
             how: Literal["orderly", "died"] = "orderly" if orderly else "died"
             logger.info("slot %d: study %s: %s", slot.number, slot.claim.key, what)

@@ -356,20 +356,32 @@ def mirror_of(place: Place, client: SyncPrefectClient) -> Mirror:
     return Mirror(client, place.store, place.home, deployment_id, queues_of(client, deployment_id))
 
 
+def fed(mirror: Mirror, size: int, expected: int) -> int:
+    """How many runs were made in the end: on SQLite the server is too busy for some of them now and then."""
+    made = 0
+
+    def enough() -> bool:
+        nonlocal made
+        made += feed(mirror, size)
+        return made >= expected
+
+    until(enough, f"{made} of {expected} runs were made")
+    return made
+
+
 def test_the_window_has_those_that_are_next(place: Place, client: SyncPrefectClient, tiny_spec: StudySpec) -> None:
     specs = [numbered(tiny_spec, 200 + i) for i in range(12)]
     for i, spec in enumerate(specs):
         place.add(spec, priority=(1, 0, 2)[i % 3])
     mirror = mirror_of(place, client)
-    assert feed(mirror, 7) == 7
+    assert fed(mirror, 7, 7) == 7
     assert feed(mirror, 7) == 0
     with_run = [key for key, run in next_in_line(place.store, 12).items() if run is not None]
     in_order = [s.key for priority in (2, 0, 1) for s in specs[priority::3]]
     assert with_run == in_order[:7]
     runs = [place.run_of(client, key) for key in with_run]
     assert all(run is not None and run.state is not None and run.state.name == "Queued" for run in runs)
-    times = [run.expected_start_time for run in runs if run is not None and run.expected_start_time is not None]
-    assert times == sorted(times)
+    assert [run.work_queue_name for run in runs if run is not None] == ["high"] * 4 + ["normal"] * 3
     claimed = [claim.key for claim in iter(lambda: Queue(place.store).claim_next(Holder(host="here")), None) if claim]
     assert claimed[:7] == with_run
 
@@ -383,7 +395,7 @@ def test_prefect_never_holds_more_than_it_bears(
         place.add(numbered(tiny_spec, 220 + i))
     assert feeding.MOST_UNFINISHED == 1000
     monkeypatch.setattr(feeding, "MOST_UNFINISHED", there + 4)
-    assert feed(mirror, 1000) == 4
+    assert fed(mirror, 1000, 4) == 4
     assert feed(mirror, 1000) == 0
     assert len(feeding.unfinished_runs(client, mirror.deployment_id)) == there + 4
 

@@ -265,7 +265,7 @@ def test_a_gpu_that_openmm_does_not_reach_is_no_place_to_work(site: Site, gpu_no
     command = [word for word in WORKER if word != "--no-benchmark"]
     site.submit(disturbed_spec())
     assert site.work(command=command, environment={"PATH": gpu_node.path}) == 1
-    assert f"OpenMM does not reach GPU {FIRST}" in last_log(site)
+    assert "OpenMM does not reach the GPU and would compute on the CPU; pip install 'polyomics[cuda]'" in last_log(site)
     assert site.attempts(disturbed_spec().key) == []
 
 
