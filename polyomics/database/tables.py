@@ -140,7 +140,9 @@ class Study(Base):
         UniqueConstraint("key"),
         Index(None, "polymer_id"),
         Index(None, "status", "created"),
-        Index(None, "status", "pool", "priority", "id", "gpu_hours"),
+        Index(
+            "ix_study_waiting", "status", "pool", text("priority DESC"), "id", "segment_gpu_s", "gpu_hours"
+        ),  # what is next is its first row, and sums of costs need nothing else
         one_of("status", STUDY_STATUSES),
         CheckConstraint("key <> ''", name="key_not_empty"),
         CheckConstraint("(status IN ('done', 'failed', 'cancelled')) = (ended IS NOT NULL)", name="ended_when_over"),

@@ -56,7 +56,8 @@ def upgrade() -> None:
         batch.create_check_constraint(op.f("ck_study_priority_known"), "priority BETWEEN 0 AND 2")
         batch.create_check_constraint(op.f("ck_study_gpu_hours_not_negative"), "gpu_hours >= 0")
         batch.create_index(
-            op.f("ix_study_status_pool_priority_id_gpu_hours"), ["status", "pool", "priority", "id", "gpu_hours"]
+            op.f("ix_study_waiting"),
+            ["status", "pool", sa.text("priority DESC"), "id", "segment_gpu_s", "gpu_hours"],
         )
     op.create_table(
         "campaign",
@@ -166,7 +167,7 @@ def downgrade() -> None:
     op.execute("UPDATE study SET status = 'failed' WHERE status = 'cancelled'")
     _put_protocols_back()
     with op.batch_alter_table("study") as batch:
-        batch.drop_index(op.f("ix_study_status_pool_priority_id_gpu_hours"))
+        batch.drop_index(op.f("ix_study_waiting"))
         for name in ("status_known", "ended_when_over", "priority_known", "gpu_hours_not_negative"):
             batch.drop_constraint(op.f(f"ck_study_{name}"), type_="check")
         batch.drop_constraint(op.f("fk_study_protocol_id"), type_="foreignkey")
