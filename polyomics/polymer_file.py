@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from polyomics.errors import InvalidInputFile, InvalidSettings
 
@@ -111,14 +111,14 @@ class PolymerFile:
 
 
 @contextmanager
-def open_polymers(source: str | Path | IO[bytes]) -> Iterator[PolymerFile]:
+def open_polymers(source: str | Path | IO[bytes] | IO[str]) -> Iterator[PolymerFile]:
     """A CSV file of polymers, read while its lines are gone through.
 
     The header must have a column `psmiles` (or `smiles`); columns named like an option set it for their line; others
     are labels. A line that is wrong is one with an error, and the next is read.
 
     Args:
-        source: Path, or a stream of bytes, which is left open.
+        source: Path, or a stream of bytes or text, which is left open.
 
     Raises:
         InvalidInputFile: Not there, not readable, empty, a header that does not do, or no polymer below it.
@@ -147,9 +147,12 @@ def _opened(path: str | Path) -> IO[bytes]:
 
 
 @contextmanager
-def _decoded(stream: IO[bytes]) -> Iterator[IO[str]]:
+def _decoded(stream: IO[bytes] | IO[str]) -> Iterator[IO[str]]:
     """The stream as text; what cannot be decoded stays in it as lone surrogates."""
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape")
+    if isinstance(stream, io.TextIOBase):
+        yield stream
+        return
+    text = io.TextIOWrapper(cast("IO[bytes]", stream), encoding="utf-8-sig", errors="surrogateescape")
     try:
         yield text
     finally:
@@ -159,21 +162,6 @@ def _decoded(stream: IO[bytes]) -> Iterator[IO[str]]:
 def is_file(text: str) -> bool:
     """Whether a text names a CSV file rather than a polymer."""
     return text.lower().endswith(".csv") or ("*" not in text and os.path.isfile(text))
-
-
-def read_polymers(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file of polymers, with their line numbers, for files of which every line must do.
-
-    Raises:
-        InvalidInputFile: As `open_polymers`, or a line is wrong.
-    """
-    rows = []
-    with open_polymers(path) as file:
-        for line in file.lines:
-            if line.error is not None:
-                raise InvalidInputFile(f"{path}, line {line.number}: {line.error}")
-            rows.append((line.number, dict(line.fields)))
-    return rows
 
 
 def _polymers(text: IO[str], name: str, fraction: Callable[[], float | None]) -> PolymerFile:
@@ -199,11 +187,11 @@ def _polymers(text: IO[str], name: str, fraction: Callable[[], float | None]) ->
     return PolymerFile(name, columns, ignored, (_line(record, columns) for record in records), fraction)
 
 
-Record = tuple[int, list[str], InvalidInputFile | None]
+_Record = tuple[int, list[str], InvalidInputFile | None]
 """Line number, fields, and what is wrong with the line."""
 
 
-def _line(record: Record, columns: tuple[str, ...]) -> Line:
+def _line(record: _Record, columns: tuple[str, ...]) -> Line:
     number, fields, error = record
     if error is None and len(fields) != len(columns):
         found = f"{len(fields)} field{'s' if len(fields) > 1 else ''} where the header has {len(columns)}"
@@ -216,7 +204,7 @@ def _line(record: Record, columns: tuple[str, ...]) -> Line:
     return Line(number, dict(zip(columns, fields, strict=True)))
 
 
-def _records(stream: IO[str], name: str) -> Iterator[Record]:
+def _records(stream: IO[str], name: str) -> Iterator[_Record]:
     """Lines taken apart, blank ones left out."""
     lines = _numbered(stream, name)
     waiting: list[tuple[int, str]] = []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from polyomics.database.rows import NewStudy
     from polyomics.database.store import Store
 
-Polymers = str | Path | IO[bytes] | Iterable[str | Mapping[str, Any]]
+Polymers = str | Path | IO[bytes] | IO[str] | Iterable[str | Mapping[str, Any]]
 """A p-SMILES; path of a CSV file, or a stream of one; p-SMILES, or mappings with `psmiles` and options."""
 
 MOST_LISTED = 20

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.errors import InvalidInputFile, InvalidPolymer, InvalidSettings, UnknownName, UserError
 from polyomics.md.protocol import Protocol
-from polyomics.polymer_file import open_polymers, read_polymers
+from polyomics.polymer_file import open_polymers
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
 from polyomics.records import digest
@@ -145,6 +145,16 @@ def test_a_bad_request_is_one_clear_error(
 def write(path: Path, text: str | bytes) -> Path:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def read_polymers(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Every line of a file of which every line must do."""
+    with open_polymers(path) as file:
+        lines = list(file.lines)
+    for line in lines:
+        if line.error is not None:
+            raise InvalidInputFile(f"line {line.number}: {line.error}")
+    return [(line.number, dict(line.fields)) for line in lines]
 
 
 def test_rows_of_a_csv_keep_their_line_numbers(tmp_path: Path) -> None:

@@ -187,8 +187,8 @@ def test_of_many_wrong_lines_the_first_are_kept_and_all_are_told(url: str) -> No
     assert result.n_studies == 0
 
 
-def test_a_stream_is_read_and_left_open(url: str) -> None:
-    stream = io.BytesIO(b"psmiles\n*CC*\n*CCO*\n")
+@pytest.mark.parametrize("stream", [io.BytesIO(b"psmiles\n*CC*\n*CCO*\n"), io.StringIO("psmiles\n*CC*\n*CCO*\n")])
+def test_a_stream_is_read_and_left_open(url: str, stream: Any) -> None:
     assert submit(stream, preset="smoke", database_url=url).inserted == 2
     assert not stream.closed
 

@@ -76,8 +76,7 @@ def submit(
     A CSV file has a header with a column 'psmiles'; columns named like an option ('chains', 'temperature', ...)
     set it for their line; other columns are ignored.
 
-    Examples:  polyomics submit polymers.csv --preset standard --campaign nylons --priority high
-    polyomics submit '*CC*' --replicates 3
+    Examples:  polyomics submit '*CC*' --replicates 3    polyomics submit polymers.csv --campaign nylons
 
     JSON keys: campaign, priority, pool, dry_run, ignored_columns, n_lines, inserted, existing, existing_by_status,
     repeated, invalid, invalid_by_kind, first_invalid (line, psmiles, kind, message), first_keys, gpu_hours_new,

@@ -140,9 +140,7 @@ class Study(Base):
         UniqueConstraint("key"),
         Index(None, "polymer_id"),
         Index(None, "status", "created"),
-        Index(
-            "ix_study_waiting", "status", "pool", text("priority DESC"), "id", "segment_gpu_s", "gpu_hours"
-        ),  # what is next is its first row, and sums of costs need nothing else
+        Index("ix_study_waiting", "status", "pool", "priority", "id", "segment_gpu_s", "gpu_hours"),
         one_of("status", STUDY_STATUSES),
         CheckConstraint("key <> ''", name="key_not_empty"),
         CheckConstraint("(status IN ('done', 'failed', 'cancelled')) = (ended IS NOT NULL)", name="ended_when_over"),

@@ -17,14 +17,14 @@ from typing import Any
 
 from pydantic import Field
 
-from polyomics import config
+from polyomics import __version__, config
 from polyomics.database.queue import LEASE_S, Queue
 from polyomics.database.rows import Claim
 from polyomics.database.store import Store
 from polyomics.errors import LeaseLost, PolyomicsError, StudyCancelled
 from polyomics.md.engine import Hardware
 from polyomics.md.progress import Interrupted, Progress
-from polyomics.records import Record
+from polyomics.records import Failure, Record
 from polyomics.spec import StudySpec
 from polyomics.study import StudyResult, run_study
 from polyomics.work.hold import Hold
@@ -93,6 +93,9 @@ def _run(orders: Orders, stopping: Stopping, carry: Carry) -> int:
         claim = _adopt(orders, hold)
         spec = StudySpec.model_validate(claim.spec)
         logger.info("study %s, attempt %d, process %d", claim.key, claim.number, os.getpid())
+        if spec.key != claim.key:
+            _fail_as_another(hold, claim, spec)
+            return 0
         result = carry(
             claim,
             spec,
@@ -120,6 +123,19 @@ def _run(orders: Orders, stopping: Stopping, carry: Carry) -> int:
 def _adopt(orders: Orders, hold: Hold) -> Claim:
     with hold.patiently(lambda: Store.open(config.database_url())) as store:
         return hold.patiently(lambda: Queue(store).adopt(orders.attempt_id, pid=os.getpid()))
+
+
+def _fail_as_another(hold: Hold, claim: Claim, spec: StudySpec) -> None:
+    """A request that is another study here is one at every worker of this version: nobody need try it again."""
+    failure = Failure(
+        stage="spec",
+        kind="OtherStudy",
+        message=f"what is stored as study {claim.key} is study {spec.key} to polyomics {__version__}: it was submitted "
+        "with another version, or changed by hand; submit it again",
+    )
+    logger.error("%s: %s", failure.kind, failure.message)
+    with hold.patiently(lambda: Store.open(config.database_url())) as store:
+        hold.patiently(lambda: store.fail_study(claim.key, failure, attempt_id=claim.attempt_id))
 
 
 def _give_back(orders: Orders) -> None:

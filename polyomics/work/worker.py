@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from polyomics.config import below
 from polyomics.database.queue import MOST_DEATHS, Queue, this_host
@@ -24,11 +20,11 @@ from polyomics.database.workers import WorkerState, enter_worker, worker_is_seen
 from polyomics.errors import DatabaseTooNew, InvalidSettings, PolyomicsError, StorageUnavailable
 from polyomics.work.child import Orders
 from polyomics.work.clerk import Clerk
-from polyomics.work.ending import ending
 from polyomics.work.gpus import Place
 from polyomics.work.mps import alone
 from polyomics.work.quarantine import MOST_TROUBLES, Quarantine
-from polyomics.work.stopping import FAREWELL_S, GIVEN_BACK, STOP_SIGNALS, waiting_signals
+from polyomics.work.slot import Ending, Slot
+from polyomics.work.stopping import FAREWELL_S
 from polyomics.work.stopping import LEAVE_S as CHILD_LEAVE_S
 from polyomics.work.wishes import Wishes
 
@@ -80,38 +76,6 @@ class WorkerSettings:
     """How many processes a study may end in a row before it has failed."""
     most_troubles: int = MOST_TROUBLES
     """How many studies in a row may meet trouble of the machine before the worker stops; 0 never stops."""
-
-
-@dataclass
-class Slot:
-    """A place for one study at a time."""
-
-    number: int
-    place: Place
-    process: subprocess.Popen[bytes] | None = None
-    claim: Claim | None = None
-    runs_at: Place = field(default_factory=Place)
-    """Where the present process computes: the place, or beside its MPS server."""
-    started_s: float = 0.0
-    kill_at_s: float | None = None
-    """When a process that was asked to stop is killed; none was not asked."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """A process that has ended, until the database knows."""
-
-    claim: Claim
-    place: Place
-    how: Literal["orderly", "died", "not started"]
-    what: str
-    ran_s: float
-    at_s: float
-
-    @property
-    def may_be_neighbours_fault(self) -> bool:
-        """Whether a fault of another process on the same GPU can have ended it."""
-        return self.how == "died" and self.place.is_shared
 
 
 class Worker:
@@ -220,15 +184,13 @@ class Worker:
         for slot in self._slots:
             if slot.process is not None and slot.kill_at_s is not None and now > slot.kill_at_s:
                 logger.warning("slot %d: the process does not stop and is killed", slot.number)
-                _kill_group(slot.process)
+                slot.kill()
                 slot.kill_at_s = now + LEAVE_S
 
     def _ask_to_stop(self, grace_s: float) -> None:
         """Ask once for the next checkpoint; asked a second time, a process stops at once."""
         for slot in self._slots:
-            if slot.process is not None:
-                slot.process.send_signal(signal.SIGTERM)
-                slot.kill_at_s = time.monotonic() + grace_s + LEAVE_S
+            slot.ask_to_stop(time.monotonic() + grace_s + LEAVE_S)
 
     def _is_over(self) -> bool:
         if any(slot.process for slot in self._slots):
@@ -301,56 +263,42 @@ class Worker:
         return before[-1].error_kind in ISOLATED
 
     def _start(self, slot: Slot, claim: Claim, place: Place) -> None:
+        settings = self.settings
         orders = Orders(
             attempt_id=claim.attempt_id,
             parent_pid=os.getpid(),
-            lease_s=self.settings.lease_s,
-            grace_s=self.settings.grace_s,
-            hardware=dict(self.settings.hardware),
+            lease_s=settings.lease_s,
+            grace_s=settings.grace_s,
+            hardware=dict(settings.hardware),
         )
-        now = time.monotonic()
+        self._last_work_s = time.monotonic()
         try:
-            log = log_file(self._home, claim.key, claim.number)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as stream, waiting_signals(*STOP_SIGNALS):
-                slot.process = subprocess.Popen(
-                    [sys.executable, "-m", self.settings.child_module, orders.model_dump_json()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, **place.environment},
-                    start_new_session=True,
-                )
+            slot.start(
+                claim,
+                place,
+                [settings.child_module, orders.model_dump_json()],
+                log_file(self._home, claim.key, claim.number),
+            )
         except (OSError, PolyomicsError) as error:
-            logger.error("slot %d: study %s cannot be started: %s", slot.number, claim.key, error)
-            self._endings.append(Ending(claim, place, "not started", f"its process cannot be started: {error}", 0, now))
+            what = f"its process cannot be started: {error}"
+            logger.error("slot %d: study %s: %s", slot.number, claim.key, what)
+            self._endings.append(Ending(claim, place, "not started", what, 0.0, self._last_work_s))
             return
-        slot.claim, slot.runs_at, slot.started_s, slot.kill_at_s = claim, place, now, None
-        self._last_work_s = now
         where = f" on {place.gpu}" if place.gpu else ""
         logger.info("slot %d: study %s, attempt %d%s", slot.number, claim.key, claim.number, where)
 
     # ---------------------------------------------------------------- ends of studies
 
     def _reap(self) -> None:
-        now = time.monotonic()
         for slot in self._slots:
-            if slot.process is None or slot.claim is None:
+            if slot.process is None:
                 continue
-            code = slot.process.poll()
-            if code is None:
-                self._last_work_s = now
-                continue
-            _kill_group(slot.process)  # programs it has called and left behind
-            what = {0: "its process is done", GIVEN_BACK: "given back"}.get(
-                code, f"its process ended with {ending(code)}"
-            )
-            orderly = code in (0, GIVEN_BACK) or code == -signal.SIGTERM or slot.kill_at_s is not None
-            how: Literal["orderly", "died"] = "orderly" if orderly else "died"
-            logger.info("slot %d: study %s: %s", slot.number, slot.claim.key, what)
-            self._endings.append(Ending(slot.claim, slot.runs_at, how, what, now - slot.started_s, now))
-            slot.process = slot.claim = slot.kill_at_s = None
-            self._last_work_s, self._is_empty, self._look_after_s = now, False, 0.0
+            self._last_work_s = time.monotonic()
+            ended = slot.ended()
+            if ended is not None:
+                logger.info("slot %d: study %s: %s", slot.number, ended.claim.key, ended.what)
+                self._endings.append(ended)
+                self._is_empty, self._look_after_s = False, 0.0
 
     def _tell(self) -> None:
         """Have the clerk tell the database of the ends whose cause is clear."""
@@ -506,9 +454,3 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a child and what it has called; it leads a session of its own."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

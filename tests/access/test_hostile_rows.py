@@ -152,7 +152,10 @@ def test_a_spec_that_is_not_the_studys(
     edit("UPDATE study SET key = ?", "0123abcd")
     said = work(home)
     with Store.open(config.database_url()) as store:
-        assert store.study("0123abcd").status == "failed", said
+        study = store.study("0123abcd")
+        assert study.status == "failed", said
+        assert [failure.kind for failure in study.failures] == ["OtherStudy"]
+        assert len(Queue(store).attempts("0123abcd")) == 1
         assert all(study.status != "done" for study in store.studies())
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 
 from polyomics.database import StageRecord, Store, schema, tables
 from polyomics.database import writes as writes_module
@@ -484,3 +484,61 @@ def test_no_work_from_tables_of_another_version(
     with store.writing() as connection:
         connection.execute(text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '{schema.REVISIONS[-1]}'"))
     assert taken(queue.claim_next(HERE)).key == "b"
+
+
+# -------------------------------------------------------------------- plans
+
+MANY = """
+INSERT INTO study (key, polymer_id, protocol_id, spec, preset, status, seed, replicate, temperature_k, pressure_bar,
+run_folder, schema_version, created, started, ended, segment_gpu_s)
+SELECT key || '-' || n, polymer_id, protocol_id, spec, preset, CASE WHEN n <= 4000 THEN 'done' ELSE 'queued' END, seed,
+replicate, temperature_k, pressure_bar, run_folder, schema_version, created, CASE WHEN n <= 4000 THEN created END,
+CASE WHEN n <= 4000 THEN created END, 600.0 FROM study, numbers
+"""
+NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 6000) "
+
+
+def plans(store: Store, ask: Callable[[], object]) -> list[str]:
+    """How the database carries out every statement of a question that looks something up."""
+    said: list[tuple[str, Any]] = []
+
+    def keep(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
+        if "study" in statement and not statement.startswith("INSERT"):
+            said.append((statement, parameters))
+
+    event.listen(store._engine, "before_cursor_execute", keep)
+    ask()
+    event.remove(store._engine, "before_cursor_execute", keep)
+    explain = "EXPLAIN QUERY PLAN" if store.url.startswith("sqlite") else "EXPLAIN"
+    with store.writing() as connection:
+        return [
+            "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))
+            for statement, parameters in said
+        ]
+
+
+def test_a_claim_and_a_renewal_look_into_indexes_only(
+    store: Store, queue: Queue, add_study: Callable[..., str]
+) -> None:
+    """Also where most of what came first has ended: a walk along all of it would grow with the table."""
+    add_study(store)
+    with store.writing() as connection:
+        connection.execute(
+            text(
+                NUMBERS + MANY
+                if store.url.startswith("sqlite")
+                else MANY.replace(", numbers", ", generate_series(1, 6000) AS n")
+            )
+        )
+        connection.execute(text("ANALYZE"))
+
+    def ask() -> None:
+        claim = taken(queue.claim_next(HERE, pools=("", "gpu"), segment_gpu_s=900.0))
+        queue.renew(claim.attempt_id, {"done_ps": 1.0})
+
+    found = plans(store, ask)
+    assert len(found) > 5
+    assert not any("Seq Scan on study" in plan or "SCAN study" in plan for plan in found)
+    claims = [plan for plan in found if "ix_study_waiting" in plan]
+    assert len(claims) == 8  # two priorities, two pools, with and without an estimate
+    assert not any("Sort" in plan or "TEMP B-TREE" in plan for plan in claims)

@@ -12,9 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent / "faults"))
 
 from disturbed import HARDWARE, Place, disturbed_spec
 from postgres import PostgresServer
-from site_of_work import TWO_CARDS, Node, Site, changed
+from site_of_work import TWO_CARDS, Node, Site, with_last_stage
 
 from polyomics.md.engine import Hardware
+from polyomics.md.stages.nvt import Nvt
 from polyomics.spec import StudySpec
 from polyomics.study import run_study
 
@@ -56,13 +57,15 @@ def postgres_site(tmp_path: Path) -> Iterator[tuple[Site, PostgresServer]]:
 @pytest.fixture(scope="session")
 def long_spec() -> StudySpec:
     """Seventeen segments, so that a worker can be stopped between the first and the last."""
-    return changed(disturbed_spec(), duration_ps=6.0)
+    spec = disturbed_spec()
+    return with_last_stage(spec, spec.protocol.stages[-1].model_copy(update={"duration_ps": 6.0}))
 
 
 @pytest.fixture(scope="session")
 def endless_spec() -> StudySpec:
-    """One whose last stage has a single segment, of hours."""
-    return changed(disturbed_spec(), duration_ps=1e6, segment_ps=1e6)
+    """One whose last stage has a single segment, of hours; the box stays, since a cell so loose would shrink."""
+    last = Nvt(name="endless", temperature_k=300, duration_ps=1e6, segment_ps=1e6, timestep_fs=2, report_ps=0.2)
+    return with_last_stage(disturbed_spec(), last)
 
 
 @pytest.fixture(scope="session")

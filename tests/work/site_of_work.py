@@ -12,6 +12,7 @@ from disturbed import HARDWARE, Place, wait_until
 from polyomics.database.rows import WorkerRow
 from polyomics.database.store import Store
 from polyomics.database.workers import workers
+from polyomics.md.stage import Stage
 from polyomics.spec import StudySpec
 
 WORKER = [sys.executable, "-m", "polyomics.cli", "worker", "--no-benchmark", "--name", "tested", "--pool", "test"]
@@ -100,8 +101,7 @@ class Site(Place):
         return dict(item.split("=", 1) for item in items if "=" in item)
 
 
-def changed(spec: StudySpec, **stage: object) -> StudySpec:
-    """The study with other settings of its last stage."""
-    *before, last = spec.protocol.stages
-    protocol = spec.protocol.model_copy(update={"stages": (*before, last.model_copy(update=stage))})
-    return spec.model_copy(update={"protocol": protocol})
+def with_last_stage(spec: StudySpec, stage: Stage) -> StudySpec:
+    """The study with another last stage."""
+    stages = (*spec.protocol.stages[:-1], stage)
+    return spec.model_copy(update={"protocol": spec.protocol.model_copy(update={"stages": stages})})

@@ -114,7 +114,7 @@ def test_near_its_end_it_takes_only_what_reaches_a_checkpoint(site: Site) -> Non
 def test_it_drains_by_itself_before_its_walltime_ends(site: Site, endless_spec: StudySpec) -> None:
     with Store.open(site.url) as store:
         store.add_study(new_study(endless_spec).model_copy(update={"segment_gpu_s": None}))
-    assert site.work(*ON_CPU, "--walltime", "60", "--grace", "1") == 0
+    assert site.work(*ON_CPU, "--walltime", "80", "--grace", "1") == 0
     assert site.row().note == "the walltime ends"
     assert [attempt.outcome for attempt in site.attempts(endless_spec.key)] == ["released"]
 
@@ -292,6 +292,7 @@ def test_what_cannot_be_is_said_in_one_sentence(site: Site, gpu_node: Node, opti
     assert sentence in lines[0]
 
 
+@pytest.mark.slow
 def test_a_prefect_server_that_is_away_is_no_reason_not_to_work(site: Site) -> None:
     pytest.importorskip("flows.child")
     spec = disturbed_spec()

@@ -55,10 +55,11 @@ def upgrade() -> None:
         )
         batch.create_check_constraint(op.f("ck_study_priority_known"), "priority BETWEEN 0 AND 2")
         batch.create_check_constraint(op.f("ck_study_gpu_hours_not_negative"), "gpu_hours >= 0")
-        batch.create_index(
-            op.f("ix_study_waiting"),
-            ["status", "pool", sa.text("priority DESC"), "id", "segment_gpu_s", "gpu_hours"],
-        )
+    op.create_index(
+        op.f("ix_study_waiting"),
+        "study",
+        ["status", "pool", "priority", "id", "segment_gpu_s", "gpu_hours"],
+    )
     op.create_table(
         "campaign",
         sa.Column("id", ROW_ID, nullable=False),
@@ -166,8 +167,8 @@ def downgrade() -> None:
     )
     op.execute("UPDATE study SET status = 'failed' WHERE status = 'cancelled'")
     _put_protocols_back()
+    op.drop_index(op.f("ix_study_waiting"), "study")
     with op.batch_alter_table("study") as batch:
-        batch.drop_index(op.f("ix_study_waiting"))
         for name in ("status_known", "ended_when_over", "priority_known", "gpu_hours_not_negative"):
             batch.drop_constraint(op.f(f"ck_study_{name}"), type_="check")
         batch.drop_constraint(op.f("fk_study_protocol_id"), type_="foreignkey")
