@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/polyomics run '*CC(*)c1ccccc1' --preset demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

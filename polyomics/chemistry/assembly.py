@@ -85,9 +85,9 @@ class Piece:
 
 def has_stereo(mol: Chem.Mol) -> bool:
     """Whether the handedness of an atom or the geometry of a double bond is specified."""
-    return any(_SIGN.get(atom.GetChiralTag(), 0) for atom in atoms_of(mol)) or any(
-        bond.GetStereo() in _CIS + _TRANS for bond in bonds_of(mol)
-    )
+    if any(atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for atom in atoms_of(mol)):
+        return True
+    return any(bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in bonds_of(mol))
 
 
 def piece_from_mol(mol: Chem.Mol) -> Piece:

@@ -26,15 +26,19 @@ CANONICAL_VERSION = 1
 """Part of every key: raise it when a change here can give a polymer another canonical text."""
 
 
-def canonical_psmiles(mol: Chem.Mol) -> str:
+def canonical_psmiles(mol: Chem.Mol, *, may_have_stereo: bool = True) -> str:
     """Canonical p-SMILES of a checked, labelled molecule (see `read_psmiles`).
+
+    Args:
+        mol: The molecule.
+        may_have_stereo: False if no handedness and no double-bond geometry can be specified in it.
 
     Raises:
         InvalidPolymer: The main chain has no bond where units can be joined.
     """
     with rdBase.BlockLogs():
         try:
-            texts = list(_texts(mol))
+            texts = list(_texts(mol, may_have_stereo))
         except (ValueError, RuntimeError) as error:
             raise InvalidPolymer(
                 f"{Chem.MolToSmiles(mol)} cannot be written as a chain ({str(error).strip().splitlines()[0]}); "
@@ -104,12 +108,13 @@ def _period(tokens: Sequence[object]) -> int:
     return next(p for p in range(1, n + 1) if n % p == 0 and tokens[p:] == tokens[: n - p])
 
 
-def _texts(mol: Chem.Mol) -> Iterator[str]:
+def _texts(mol: Chem.Mol, may_have_stereo: bool = True) -> Iterator[str]:
     """Every way to write the smallest unit, in both directions."""
     path = backbone_path(mol)
     cuts, are_single = _cuts(mol, path)
     parts = _parts(mol, cuts, path)
-    if are_single and not has_stereo(mol) and len(path) > 3 and _elements_differ(mol, parts):
+    is_flat = not (may_have_stereo and has_stereo(mol))
+    if are_single and is_flat and len(path) > 3 and _elements_differ(mol, parts):
         yield from _texts_by_moving_the_ends(mol, path, cuts)
         return
     piece, numbers = piece_from_mol(mol), _piece_numbers(mol)

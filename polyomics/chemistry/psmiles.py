@@ -19,6 +19,7 @@ _KNOWN_NUMBERS = {0, *(Chem.GetPeriodicTable().GetAtomicNumber(symbol) for symbo
 
 _HALOGENS = {9, 17, 35, 53}
 
+AROMATIC_ORDER = 1.5
 MAX_CHARACTERS = 5000
 MAX_HEAVY_ATOMS = 300
 
@@ -60,7 +61,7 @@ def read_psmiles(text: str, *, n_stars: int = 2, what: str = "repeat unit") -> C
         if len(stars) != n_stars:
             _refuse_star_count(shown, what, len(stars), n_stars)
         _check_elements(atoms, numbers, shown)
-        _check_bonds(atoms, bonds_of(mol), shown)
+        _check_bonds(mol, atoms, text, shown)
         _check_stars(stars, shown, what)
         n_parts = len(Chem.GetMolFrags(mol))
         if n_parts != 1:
@@ -166,18 +167,23 @@ def _check_elements(atoms: list[Chem.Atom], numbers: list[int], shown: str) -> N
         )
 
 
-def _check_bonds(atoms: list[Chem.Atom], bonds: list[Chem.Bond], shown: str) -> None:
-    for atom in atoms:
+def _check_bonds(mol: Chem.Mol, atoms: list[Chem.Atom], text: str, shown: str) -> None:
+    """Handedness and bonds are looked at only where the text has the marks of unusual ones: that is slow."""
+    for atom in atoms if "@" in text else ():
         if atom.GetChiralTag() not in _TETRAHEDRAL:
             raise InvalidPolymer(
                 f"{shown} has a stereocentre that is not tetrahedral ({atom.GetSymbol()}); write it with @ or @@"
             )
-    for bond in bonds:
+    for bond in bonds_of(mol) if _ODD_BOND.search(text) else ():
         if bond.GetBondType() not in _BOND_TYPES:
             raise InvalidPolymer(
                 f"{shown} has a bond of type {str(bond.GetBondType()).lower()}; "
                 "only single, double, triple and aromatic bonds can be simulated"
             )
+
+
+_ODD_BOND = re.compile("[^]A-Za-z0-9*()[=#:/\\\\@.%+-]")
+"""Any character that is no part of an atom, a ring, a branch or a usual bond."""
 
 
 def _check_stars(stars: list[Chem.Atom], shown: str, what: str) -> None:
@@ -234,7 +240,7 @@ def _sanitised(mol: Chem.Mol, text: str, what: str) -> Chem.Mol:
 
 def _is_aromatic(bond: Chem.Bond) -> bool:
     """By its flag or, where RDKit took that away but left the type, by its type."""
-    return bond.GetIsAromatic() or bond.GetBondType() == Chem.BondType.AROMATIC
+    return bool(bond.GetIsAromatic() or bond.GetBondTypeAsDouble() == AROMATIC_ORDER)
 
 
 def _check_electrons(mol: Chem.Mol, shown: str, what: str) -> None:

@@ -12,6 +12,9 @@ from polyomics.chemistry.atoms import atoms_of
 from polyomics.chemistry.canonical import canonical_psmiles, polymer_key
 from polyomics.chemistry.psmiles import TAIL_LABEL, read_again, read_psmiles
 
+STEREO_MARKS = ("@", "/", "\\")
+"""A text without these specifies no stereo."""
+
 
 @dataclass(frozen=True)
 class RepeatUnit:
@@ -82,7 +85,7 @@ def parse_repeat_unit(text: str) -> RepeatUnit:
             `UnsupportedElement` where the force field lacks an element.
     """
     read = read_psmiles(text)
-    psmiles = canonical_psmiles(read)
+    psmiles = canonical_psmiles(read, may_have_stereo=any(mark in text for mark in STEREO_MARKS))
     with rdBase.BlockLogs():
         flat = read if psmiles == text.strip() else read_again(psmiles)
         return _describe(text, psmiles, explicit_hydrogens(flat))

@@ -58,8 +58,13 @@ def takes_study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_options
 
 
+def option_of(name: str) -> str:
+    """The option that sets an argument of `make_spec`."""
+    return "--" + SHORT_NAMES.get(name, name).replace("_", "-")
+
+
 def _parameter(name: str, kind: Any, panel: str, text: str) -> inspect.Parameter:
-    option = "--" + SHORT_NAMES.get(name, name).replace("_", "-")
+    option = option_of(name)
     annotation = Annotated[kind | None, typer.Option(option, help=text, rich_help_panel=panel)]
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
 

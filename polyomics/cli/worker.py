@@ -142,6 +142,7 @@ def worker(
     gpus = [] if (platform or "").lower() in CPU_PLATFORMS else find_gpus(devices)
     n_slots = slots or max(1, len(gpus))
     hardware = _hardware(platform, threads, precision, n_slots)
+    shows = _shows(prefect)
     _say_where(gpus, n_slots, hardware, left_s)
 
     wishes = Wishes()
@@ -160,7 +161,6 @@ def worker(
                 lease_s=lease,
                 grace_s=grace,
                 idle_exit_s=idle_exit_s,
-                child_module=_child_module(prefect),
                 hardware=hardware,
                 places=tuple(where),
                 ends_at_s=ends_at_s,
@@ -168,7 +168,7 @@ def worker(
                 relative_speed=relative_speed(speeds, None if gpus else hardware["threads"]),
                 most_troubles=quarantine,
             )
-            with _link(settings, store):
+            with _link(settings, store) if shows else nullcontext():
                 return Worker(store, config.home(), settings, wishes).run()
 
 
@@ -244,29 +244,27 @@ def _slurm_job() -> tuple[str, ...]:
     return (f"job{job}",) if job else ()
 
 
-def _child_module(prefect: bool | None) -> str:
-    """The module that runs a study; a Prefect server that is away is no reason not to work."""
+def _shows(prefect: bool | None) -> bool:
+    """Whether to show the work in Prefect; a server that is away is no reason not to work."""
     from importlib.util import find_spec
 
     if not (bool(os.environ.get(PREFECT_VARIABLE)) if prefect is None else prefect):
-        return "polyomics.work.child"
+        return False
     if find_spec("prefect") is None:
         if prefect:
             raise ToolMissing("prefect is not installed, so --prefect cannot be; pip install prefect")
         logger.warning("%s is set, but prefect is not installed: nothing is shown there", PREFECT_VARIABLE)
-        return "polyomics.work.child"
+        return False
     from flows.server import check_server
 
     try:
         check_server()
     except ServerUnavailable as error:
         logger.warning("studies run, and are shown in Prefect once its server answers: %s", error)
-    return "flows.child"
+    return True
 
 
 def _link(settings: WorkerSettings, store: Store) -> AbstractContextManager[None]:
-    if not settings.child_module.startswith("flows."):
-        return nullcontext()
     from flows.link import linked
 
     return linked(store, pool=settings.pool, worker_name=settings.name, slots=settings.slots)

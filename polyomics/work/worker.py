@@ -62,7 +62,7 @@ class WorkerSettings:
     idle_exit_s: float | None = None
     """Leave after so long without work [s]; none stays, 0 leaves when the queue is empty."""
     child_module: str = "polyomics.work.child"
-    """Module that runs a study; `flows.child` shows it in Prefect as well."""
+    """Module that runs a study, called with its orders."""
     hardware: dict[str, object] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
     """Where each slot computes; on the CPU unless given."""

@@ -131,7 +131,7 @@ def test_a_protocol_that_ends_elsewhere_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there are check, db, doctor"),
+        (["frobnicate"], "there are cancel, check, db, doctor"),
         (["run"], "Missing argument"),
         (["run", "*CC*", "*CC*"], "quote"),
         (["presets", "dmeo"], "did you mean 'demo'"),
@@ -148,7 +148,7 @@ def test_a_protocol_that_ends_elsewhere_is_refused(
         (["protocol", "accurate", "--polymer", "*CC"], "1 of the 2"),
         (["query", "--min=1"], "property"),
         (["export", "results.csv"], "no database"),
-        (["db", "frobnicate"], "there are status, upgrade"),
+        (["db", "frobnicate"], "there are copy, status, upgrade"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -201,7 +201,7 @@ def cli_options() -> Callable[[str], StudySpec]:
     def read(written: str) -> StudySpec:
         words = shlex.split(written)
         assert words[:2] == ["polyomics", "run"]
-        argument = {declared[0]: (name, declared[1]) for name, declared in options._DECLARED.items()}
+        argument = {options.option_of(name): (name, kind) for name, kind in options.TYPES.items()}
         given: dict[str, Any] = {}
         for option, value in zip(words[3::2], words[4::2], strict=True):
             name, kind = argument[option]

@@ -294,7 +294,6 @@ def test_what_cannot_be_is_said_in_one_sentence(site: Site, gpu_node: Node, opti
 
 @pytest.mark.slow
 def test_a_prefect_server_that_is_away_is_no_reason_not_to_work(site: Site) -> None:
-    pytest.importorskip("flows.child")
     spec = disturbed_spec()
     site.submit(spec)
     environment = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_HOME": str(site.home / "prefect")}
