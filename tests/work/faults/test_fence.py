@@ -48,7 +48,7 @@ def sleep_and_wake(place: Place, spec: StudySpec, undisturbed: Place, where: str
     wait_until(lambda: not place.children(), "it has ended", place)
     old_worker.terminate()
     old_worker.wait()
-    assert "code 75" in (place.home / "worker-0.log").read_text()
+    assert ": given back" in (place.home / "worker-0.log").read_text()
     assert checksums(place.folder(spec.key), without=("logs/",)) == files
     assert place.study(spec.key) == rows
     assert place.attempts(spec.key) == attempts
