@@ -2,7 +2,7 @@
 
 import csv
 import io
-import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -176,13 +176,16 @@ def test_ctrl_c_ends_it_with_what_is_in_kept(environment: dict[str, str], home: 
         stdout=subprocess.DEVNULL,
         env=environment,
         cwd=home,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # a job in the background ignores it
     )
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(b"psmiles\n" + b"*CC*\n" * 5000)
     process.stdin.flush()
     line = process.stderr.readline()  # it says how far it is after some seconds, or what is wrong
-    os.kill(process.pid, 2)
+    process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
     assert process.wait(timeout=60) == 130, (line, rest)
     assert b"Traceback" not in line + rest

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_server import Server, own_process
@@ -27,6 +29,7 @@ def test_a_served_flow_runs_what_is_asked_for(on_server: Server, tmp_path: Path,
         "TMPDIR": str(tmp_path),
     }
     log = tmp_path / "serve.log"
+    forget_scheduled_runs()
     with own_process(["-m", "flows.deployments", "serve"], environment, log), get_client(sync_client=True) as client:
         deadline = time.monotonic() + LIMIT_S
         while True:
@@ -47,6 +50,15 @@ def test_a_served_flow_runs_what_is_asked_for(on_server: Server, tmp_path: Path,
     assert spec.key[:8] in run.name
     with Store.open(f"sqlite:///{home / 'polyomics.db'}", read_only=True) as store:
         assert store.study(spec.key).status == "done"
+
+
+def forget_scheduled_runs() -> None:
+    """Runs that other tests left waiting would be taken first."""
+    scheduled = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])))
+    with get_client(sync_client=True) as client:
+        while runs := client.read_flow_runs(flow_run_filter=scheduled):
+            for run in runs:
+                client.delete_flow_run(run.id)
 
 
 def test_deploying_to_a_pool_names_a_module_and_no_path(on_server: Server, capsys: pytest.CaptureFixture[str]) -> None:
