@@ -355,7 +355,7 @@ def _request(cell: Cell, engine: Engine) -> SegmentRequest:
         timestep_factor=1.0,
         thermo_path=Path(os.devnull),
         frames_path=Path(os.devnull),
-        on_progress=lambda _time_ps, _row: None,
+        on_progress=lambda _time_ps, _density_g_cm3: None,
     )
 
 
