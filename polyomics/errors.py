@@ -7,6 +7,14 @@ happened while computing: it becomes a failure row of the study and exit code 1.
 A message says what was asked, what was found, and what to do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polyomics.records import Curve
+
 
 class PolyomicsError(Exception):
     """Base of all errors this package raises on purpose."""
@@ -86,7 +94,16 @@ class CampaignNotFound(UserError):
 
 
 class StepFailed(PolyomicsError):
-    """A step of a study could not be completed."""
+    """A step of a study could not be completed.
+
+    Args:
+        message: What was asked, what was found, what to do.
+        curves: Records of curves that show why, to be stored all the same.
+    """
+
+    def __init__(self, message: str = "", curves: Sequence[Curve] = ()) -> None:
+        super().__init__(message)
+        self.curves = tuple(curves)
 
 
 class MachineFailed(StepFailed):
@@ -131,3 +148,19 @@ class CorruptFile(StepFailed):
 
 class NotEnoughData(StepFailed):
     """A property has too few samples for a value, let alone an error bar."""
+
+
+class NotIdentifiable(StepFailed):
+    """A fit does not tell the value: the data fit as well without what it stands for."""
+
+
+class NotIsotropic(StepFailed):
+    """A property of isotropic matter was asked of a cell that has a direction."""
+
+
+class NotLinear(StepFailed):
+    """A response is not proportional to what causes it, so there is no coefficient."""
+
+
+class OutOfReach(StepFailed):
+    """What is asked relaxes too slowly to be seen in the time simulated."""

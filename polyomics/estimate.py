@@ -64,7 +64,7 @@ def cooling_rate_k_per_ns(protocol: Protocol, through_k: float) -> float | None:
     """
     rate: float | None = None
     before_k: float | None = None
-    for stage in protocol.stages:
+    for stage in protocol.stages[: protocol.sample_index + 1]:
         constant_k = getattr(stage, "temperature_k", None)
         start_k = getattr(stage, "from_k", None) or constant_k or before_k
         end_k = getattr(stage, "to_k", None) or constant_k or before_k

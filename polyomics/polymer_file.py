@@ -44,6 +44,7 @@ TYPES: dict[str, Any] = {
     "temperature_k": float,
     "pressure_bar": float,
     "properties": list[str],
+    "probes": list[str],
     "seed": int,
     "replicate": int,
 }
@@ -57,6 +58,7 @@ SHORT_NAMES: dict[str, str] = {
     "temperature_k": "temperature",
     "pressure_bar": "pressure",
     "properties": "property",
+    "probes": "probe",
 }
 """Argument of `make_spec` -> name of its option and its column, where that is another."""
 

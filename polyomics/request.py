@@ -15,7 +15,8 @@ from polyomics.chemistry.glass_transition import glass_transition_guess_k
 from polyomics.errors import InvalidSettings
 from polyomics.forcefield.charges import CHARGE_MODELS
 from polyomics.forcefield.families import FAMILIES
-from polyomics.md.protocol import Protocol, once_per_protocol
+from polyomics.md.probes import PROBES, Effort, probed
+from polyomics.md.protocol import MOST_KEPT, Protocol, once_per_protocol
 from polyomics.md.protocols import PROTOCOLS, Target
 from polyomics.presets import PRESETS
 from polyomics.properties import PROPERTIES
@@ -53,6 +54,7 @@ def make_spec(
     pressure_bar: float = 1.01325,
     start_density_g_cm3: float | None = None,
     properties: Sequence[str] | None = None,
+    probes: Sequence[str] | None = None,
     seed: int = 1,
     replicate: int = 0,
 ) -> StudySpec:
@@ -77,6 +79,7 @@ def make_spec(
         start_density_g_cm3: Density at which chains are packed [g/cm³].
         properties: Names of the properties, each measured once; by default all that the preset or, if it names
             none, the protocol can give.
+        probes: Probes whose stages follow those of the protocol; a property asked for by name brings its own.
         seed: Seed of all random choices.
         replicate: Number of this independent repetition.
 
@@ -98,6 +101,9 @@ def make_spec(
             raise InvalidSettings(f"the total number of atoms is {total_atoms}; give a whole number of at least 1")
         n_chains = max(1, round(total_atoms / chain.n_atoms))
     chosen = _protocol(protocol or defaults.protocol, temperature_k, pressure_bar, unit)
+    wanted = _probes_wanted(chosen, properties or defaults.properties, probes or ())
+    if wanted:
+        chosen = _probed(chosen, wanted, temperature_k, pressure_bar, glass_transition_guess_k(unit), defaults.effort)
     try:
         spec = StudySpec(
             polymer=PolymerSpec(
@@ -149,6 +155,39 @@ def _protocol(asked: str | Path | Protocol, temperature_k: float, pressure_bar: 
     if asks_for_guess:
         protocol, _ = _built(asked, float(temperature_k), float(pressure_bar), glass_transition_guess_k(unit))
     return protocol
+
+
+def _probes_wanted(protocol: Protocol, properties: Sequence[str], probes: Sequence[str]) -> tuple[str, ...]:
+    """The probes asked for, and those that the properties asked for need and the protocol has not."""
+    can_give = measurable(protocol)
+    missing = [PROPERTIES[name].probe for name in properties if name not in can_give]
+    return tuple(dict.fromkeys([*probes, *(name for name in missing if name is not None)]))
+
+
+_PROBED: dict[tuple[Any, ...], tuple[Protocol, Protocol]] = {}
+
+
+def _probed(
+    protocol: Protocol,
+    names: tuple[str, ...],
+    temperature_k: float,
+    pressure_bar: float,
+    guess_k: float,
+    effort: Effort,
+) -> Protocol:
+    """A protocol with probes, the same object for the same request, so that what follows from it is worked out once."""
+    key = (id(protocol), names, temperature_k, pressure_bar, round(guess_k), effort)
+    known = _PROBED.get(key)
+    if known is not None and known[0] is protocol:
+        return known[1]
+    target = Target(
+        temperature_k=temperature_k, pressure_bar=pressure_bar, glass_transition_guess_k=float(round(guess_k))
+    )
+    made = probed(protocol, names, target, effort)
+    while len(_PROBED) >= MOST_KEPT:
+        _PROBED.pop(next(iter(_PROBED)), None)
+    _PROBED[key] = (protocol, made)
+    return made
 
 
 def _is_file(protocol: object) -> bool:
@@ -251,6 +290,8 @@ def check_names(options: Mapping[str, Any]) -> None:
             registry[options[name]]
     for name in options.get("properties") or ():
         PROPERTIES[name]
+    for name in options.get("probes") or ():
+        PROBES[name]
     for name in ("head_end", "tail_end"):
         if name in options:
             parse_end_group(options[name])
@@ -289,6 +330,9 @@ def _check_names(spec: StudySpec) -> None:
 
 
 def _able(name: str) -> str:
+    probe = PROPERTIES[name].probe
+    if probe is not None:
+        return f"the probe {probe!r} gives it"
     return f"protocols that can give it: {', '.join(protocols_giving(name)) or 'none of the named ones'}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile
-from polyomics.files import is_intact, read_arrays, read_json
+from polyomics.files import read_json
+from polyomics.stage_output import StageOutput
 from polyomics.trajectory import MANIFEST_FILE, REPAIR, Frames, Trajectory
 
 if TYPE_CHECKING:
@@ -47,14 +48,7 @@ class Spectrum:
         Raises:
             CorruptFile: A file is missing, or is not what the manifest says.
         """
-        manifest = read_json(stage_folder / MANIFEST_FILE)
-        windows = []
-        for segment in manifest["segments"]:
-            for name, checksum in sorted(segment["files"].items()):
-                if name.startswith("spectrum."):
-                    if not is_intact(stage_folder / name, checksum):
-                        raise CorruptFile(f"{stage_folder / name} is missing or not what its manifest states; {REPAIR}")
-                    windows.append(read_arrays(stage_folder / name))
+        windows = StageOutput.open(stage_folder).arrays("spectrum")
         if not windows:
             raise CorruptFile(f"{stage_folder} has no spectrum; {REPAIR}")
         longest = max(len(window["wave_numbers_cm"]) for window in windows)
@@ -79,6 +73,8 @@ class Simulation:
     """The melt the chains came from."""
     spectrum: Spectrum | None = None
     """Vibrational density of states at the conditions of `sample`."""
+    folders: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Folders of the finished stages by role, in order."""
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -95,6 +91,10 @@ class Simulation:
             NotEnoughData: The stage to measure on stored nothing.
         """
         roles = {folder: read_json(folder / MANIFEST_FILE)["stage"].get("role") for folder in stage_folders}
+        by_role: dict[str, tuple[Path, ...]] = {}
+        for folder, role in roles.items():
+            if role is not None:
+                by_role[role] = (*by_role.get(role, ()), folder)
         neighbours = [
             Trajectory.open(cell_folder, folder, require_frames=False)
             for folder, role in roles.items()
@@ -107,12 +107,21 @@ class Simulation:
             neighbours=tuple(sorted(neighbours, key=lambda one: float(one.stage["temperature_k"]))),
             melt=Trajectory.open(cell_folder, melts[-1], require_frames=False) if melts else None,
             spectrum=Spectrum.open(spectra[-1]) if spectra else None,
+            folders=by_role,
         )
 
     @property
     def cell(self) -> Cell:
         """The cell: topology, masses, charges."""
         return self.sample.cell
+
+    def outputs(self, role: str) -> tuple[StageOutput, ...]:
+        """What the stages of a role left, in order; read once.
+
+        Raises:
+            CorruptFile: A file is missing, or is not what its manifest says.
+        """
+        return self.once(f"outputs of {role}", lambda: tuple(map(StageOutput.open, self.folders.get(role, ()))))
 
     def cohesion(self) -> Cohesion:
         """Cohesive energy of evenly spaced frames of the sample, at most 100; computed once.

@@ -266,6 +266,7 @@ class Study:
                 found = PROPERTIES[name]().measure(simulation, context)
             except StepFailed as error:
                 failures.append(self._failure(name, error))
+                curves += error.curves
                 continue
             values += [item for item in found if isinstance(item, Measurement)]
             curves += [item for item in found if isinstance(item, Curve)]
@@ -341,8 +342,9 @@ class Study:
             self.curves_file,
         ]
         for folder in self.stage_folders():
-            paths += [folder / "manifest.json", *sorted(folder.glob("thermo.*")), *sorted(folder.glob("frames.*"))]
-            paths += sorted(folder.glob("spectrum.*"))
+            listed = {name for segment in read_json(folder / "manifest.json")["segments"] for name in segment["files"]}
+            kept = sorted(name for name in listed if not name.startswith("state."))
+            paths += [folder / "manifest.json", *(folder / name for name in kept)]
         return [self.artifact(path) for path in paths]
 
     def artifact(self, path: Path) -> Artifact:
@@ -375,10 +377,10 @@ class Study:
         self._say(stage.name, "long enough?")
         if number == self.spec.protocol.sample_index + 1:
             return more_sampling_helps(self.criteria(self.simulation(number)))
+        trajectory = Trajectory.open(self.cell_folder, self.stage_folders()[number - 1], require_frames=False)
         if getattr(stage, "role", None) == "melt":
-            folder = self.stage_folders()[number - 1]
-            return chains_move(Trajectory.open(self.cell_folder, folder, require_frames=False)).verdict == "fail"
-        return False
+            return chains_move(trajectory).verdict == "fail"
+        return stage.wants_more(trajectory.thermo)
 
     @cached_property
     def _protocol_run(self) -> ProtocolRun:

@@ -84,7 +84,7 @@ class Trajectory:
                 f"stage {stage.get('name', stage_folder.name)!r} stored no frames"
                 f"{'' if tables else ' and no table'}; set a shorter frame_ps, or measure on a later stage"
             )
-        return cls(Cell.load(cell_folder), stage, _read_tables(tables), frames)
+        return cls(Cell.load(cell_folder), stage, read_tables(tables), frames)
 
     @property
     def n_frames(self) -> int:
@@ -159,7 +159,7 @@ def _of_kind(folder: Path, listed: list[dict[str, str]], start: str, end: str) -
     return tuple(folder / name for name in names if name.startswith(start) and name.endswith(end))
 
 
-def _read_tables(paths: tuple[Path, ...]) -> dict[str, Array]:
+def read_tables(paths: tuple[Path, ...]) -> dict[str, Array]:
     """The tables of all segments, one after the other."""
     tables = [_read_table(path) for path in paths] or [{name: np.empty(0) for name in THERMO_COLUMNS}]
     if any(set(table) != set(tables[0]) for table in tables):

@@ -33,6 +33,7 @@ _DECLARED: dict[str, tuple[str, str]] = {
     "temperature_k": (STATE, "Temperature, K; default 300, or that of a protocol file."),
     "pressure_bar": (STATE, "Pressure, bar; default 1.01325, or that of a protocol file."),
     "properties": (STATE, "A property to measure; may be repeated."),
+    "probes": (STATE, "A probe to run after equilibration (see 'polyomics probes'); may be repeated."),
     "seed": (STATE, "Seed of every random choice; default 1."),
     "replicate": (STATE, "Number of this independent repetition, from 0."),
 }

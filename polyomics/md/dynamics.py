@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
     from polyomics.md.engine import Running
     from polyomics.md.state import PhaseState
-
-
-Role = Literal["prepare", "melt", "neighbour", "sample", "vibrations"]
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,10 @@ class Dynamics(Stage):
     from Maxwell-Boltzmann.
     """
 
-    role: Role = "prepare"
+    role: str = "prepare"
     """What the stage is for: `sample` is what properties are measured on, `neighbour` the same cell at a
-    neighbouring temperature, `melt` the melt that the shapes of chains are held against, `vibrations` the
-    source of the vibrational density of states, `prepare` everything else."""
+    neighbouring temperature, `melt` the melt that the shapes of chains are held against, `prepare` a step on
+    the way. A kind of stage that leaves something else to measure brings a role of its own: `vibrations`, ..."""
     duration_ps: float = Field(gt=0, le=1e7)
     """Simulated time [ps]."""
     timestep_fs: float = Field(default=4.0, gt=0, le=5.0)
@@ -96,6 +93,18 @@ class Dynamics(Stage):
 
     def modify_system(self, system: openmm.System, cell: Cell) -> None:
         """Change the forces for this stage; the default leaves them."""
+
+    def make_integrator(self, controls: Controls, timestep_fs: float, seed: int) -> openmm.Integrator:
+        """What steps the cell: Langevin dynamics here."""
+        from polyomics.md.engine import langevin
+
+        return langevin(controls.temperature_k, self.friction_per_ps, timestep_fs, seed)
+
+    def make_barostat(self, controls: Controls, seed: int) -> openmm.Force:
+        """What holds the pressure, or only measures it: isotropic moves of whole molecules here."""
+        from polyomics.md.engine import make_barostat
+
+        return make_barostat(controls.pressure_bar, controls.temperature_k, seed)
 
     def run_segment(self, request: SegmentRequest) -> SegmentResult:
         """Run one segment: for every control block, set the controls, step, check, record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from dataclasses import dataclass, field
@@ -34,6 +35,18 @@ melts 1e4."""
 
 BONDED_GROUPS = {"bond": 1, "angle": 2, "torsion": 3}
 """Force groups of the bonded terms, as `forcefield.system` numbers them."""
+
+CONSTRAINT_TOLERANCE = 1e-6
+"""Relative error of constrained lengths."""
+
+BAROSTAT_TEMPERATURES = (openmm.MonteCarloBarostat.Temperature(), openmm.MonteCarloAnisotropicBarostat.Temperature())
+BAROSTAT_PRESSURES = (
+    openmm.MonteCarloBarostat.Pressure(),
+    openmm.MonteCarloAnisotropicBarostat.PressureX(),
+    openmm.MonteCarloAnisotropicBarostat.PressureY(),
+    openmm.MonteCarloAnisotropicBarostat.PressureZ(),
+)
+"""Names of the global parameters of barostats; the flexible one shares those of the isotropic one."""
 
 BAROSTAT_INTERVAL_STEPS = 25
 """Steps between Monte Carlo volume moves (OpenMM's own default)."""
@@ -72,6 +85,13 @@ class Engine:
         """The state the present stage began from."""
         self.platform = choose_platform(self.hardware)
 
+    def of(self, cell: Cell) -> Engine:
+        """The same for another cell, one made larger or with guests in it."""
+        other = copy.copy(self)
+        other.cell = cell
+        other.stage_start = PhaseState(cell.positions_nm, None, cell.box_nm)
+        return other
+
     def system(self) -> openmm.System:
         """A fresh copy of the cell's forces with this protocol's cut-offs."""
         system = openmm.XmlSerializer.deserialize(self.cell.system_xml)
@@ -93,11 +113,9 @@ class Engine:
         for index, mass in enumerate(masses):
             system.setParticleMass(index, mass)
         seeds = np.random.default_rng(request.seed).integers(1, 2**31 - 1, size=3)
-        barostat = make_barostat(controls.pressure_bar, controls.temperature_k, int(seeds[0]))
+        barostat = stage.make_barostat(controls, int(seeds[0]))
         system.addForce(barostat)
-        integrator = openmm.LangevinMiddleIntegrator(controls.temperature_k, stage.friction_per_ps, timestep_fs * 1e-3)
-        integrator.setRandomNumberSeed(int(seeds[1]))
-        integrator.setConstraintTolerance(1e-6)
+        integrator = stage.make_integrator(controls, timestep_fs, int(seeds[1]))
         context = self.context(system, integrator, request.start.box_nm)
         context.setPositions(request.start.positions_nm)
         _refuse_overlaps(context)
@@ -129,7 +147,7 @@ class Running:
 
     context: openmm.Context
     integrator: openmm.Integrator
-    barostat: openmm.MonteCarloBarostat
+    barostat: openmm.Force
     mass_amu: float
 
     def __post_init__(self) -> None:
@@ -137,6 +155,7 @@ class Running:
         self._degrees_of_freedom = degrees_of_freedom(system)
         self._masses_amu = masses_amu(system)
         self._controls: Controls | None = None
+        self._parameters = frozenset(self.context.getParameters())
         self._started = time.perf_counter()
 
     def apply(self, controls: Controls) -> None:
@@ -144,14 +163,19 @@ class Running:
         if controls.box_nm is None and controls == self._controls:
             return
         self._controls = controls
-        self.integrator.setTemperature(controls.temperature_k)
-        self.context.setParameter(openmm.MonteCarloBarostat.Temperature(), controls.temperature_k)
+        if hasattr(self.integrator, "setTemperature"):
+            self.integrator.setTemperature(controls.temperature_k)
+        self._set(BAROSTAT_TEMPERATURES, controls.temperature_k)
         if controls.pressure_bar is not None:
-            self.context.setParameter(openmm.MonteCarloBarostat.Pressure(), controls.pressure_bar)
+            self._set(BAROSTAT_PRESSURES, controls.pressure_bar)
         for name, value in controls.parameters.items():
             self.context.setParameter(name, value)
         if controls.box_nm is not None:
             self._scale_box(controls.box_nm)
+
+    def _set(self, names: tuple[str, ...], value: float) -> None:
+        for name in self._parameters.intersection(names):
+            self.context.setParameter(name, value)
 
     def step(self, n_steps: int) -> None:
         """Integrate `n_steps`."""
@@ -193,10 +217,10 @@ class Running:
             .value_in_unit(unit.kilojoule_per_mole)
             for name, group in BONDED_GROUPS.items()
         }
-        pressure = self.barostat.computeCurrentPressure(self.context)
+        pressure_bar = np.mean(self.barostat.computeCurrentPressure(self.context).value_in_unit(unit.bar))
         return row | {
             "nonbonded_energy_kj_mol": potential_energy_kj_mol - sum(row.values()),
-            "pressure_bar": float(pressure.value_in_unit(unit.bar)),
+            "pressure_bar": float(pressure_bar),
         }
 
     def positions_and_box_nm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -267,6 +291,14 @@ def make_barostat(pressure_bar: float | None, temperature_k: float, seed: int) -
     barostat = openmm.MonteCarloBarostat(pressure_bar or 0.0, temperature_k, interval, True)
     barostat.setRandomNumberSeed(seed)
     return barostat
+
+
+def langevin(temperature_k: float, friction_per_ps: float, timestep_fs: float, seed: int) -> openmm.Integrator:
+    """Langevin dynamics with its own random numbers (LangevinMiddle; DOI 10.1021/acs.jpca.9b02771)."""
+    integrator = openmm.LangevinMiddleIntegrator(temperature_k, friction_per_ps, timestep_fs * 1e-3)
+    integrator.setRandomNumberSeed(seed)
+    integrator.setConstraintTolerance(CONSTRAINT_TOLERANCE)
+    return integrator
 
 
 def nonbonded_force(system: openmm.System) -> openmm.NonbondedForce:

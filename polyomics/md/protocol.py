@@ -22,6 +22,8 @@ from polyomics.records import Record, canonical_json
 
 T = TypeVar("T")
 
+BASIC_ROLES = ("prepare", "melt", "neighbour", "sample")
+"""Roles that stages of any kind may have; the others come with their kind of stage."""
 MOST_KEPT = 16
 """Of how many protocols is kept what follows from them."""
 
@@ -111,6 +113,18 @@ class Protocol(Record):
         """The stage that properties are measured on."""
         return self.stages[self.sample_index]
 
+    def start_of(self, index: int) -> int | None:
+        """Index of the stage whose end stage `index` starts from; none: the cell."""
+        after = self.stages[index].after
+        if after is None:
+            return index - 1 if index else None
+        return _found_before(self, index, after)
+
+    @property
+    def n_of_equilibration(self) -> int:
+        """Number of stages before the first that starts from another than the one before it: those of probes follow."""
+        return next((i for i, stage in enumerate(self.stages) if stage.after is not None), len(self.stages))
+
     @property
     def duration_ps(self) -> float:
         """Simulated time of all stages [ps]."""
@@ -168,6 +182,22 @@ def _plain(protocol: Protocol) -> PlainProtocol:
     return PlainProtocol(content, canonical_json(content))
 
 
+def _found_before(protocol: Protocol, index: int, name: str) -> int | None:
+    """The earlier stage of that name, else the latest of that role."""
+    for what in ("name", "role"):
+        for earlier in reversed(range(index)):
+            if getattr(protocol.stages[earlier], what, None) == name:
+                return earlier
+    return None
+
+
+@functools.cache
+def known_roles() -> frozenset[str]:
+    """Roles that mean something: those of every protocol, and what registered kinds of stages are for."""
+    own = {kind.model_fields["role"].default for _, kind in STAGES.items() if "role" in kind.model_fields}
+    return frozenset({*BASIC_ROLES, *own})
+
+
 @once_per_protocol
 def _check_names_and_roles(protocol: Protocol) -> None:
     names = [stage.name for stage in protocol.stages]
@@ -176,6 +206,17 @@ def _check_names_and_roles(protocol: Protocol) -> None:
         raise ValueError(f"two stages are called {min(twice)!r}; give each its own name")
     if sum(_role(stage) == "sample" for stage in protocol.stages) > 1:
         raise ValueError("more than one stage has the role 'sample'; properties are measured on one")
+    for index, stage in enumerate(protocol.stages):
+        role = _role(stage)
+        if role is not None and role not in known_roles():
+            raise ValueError(
+                f"stage {stage.name!r} has the role {role!r}, which nothing looks for; "
+                f"there are {', '.join(sorted(known_roles()))}"
+            )
+        if stage.after is not None and protocol.start_of(index) is None:
+            raise ValueError(
+                f"stage {stage.name!r} starts after {stage.after!r}, but no earlier stage has that name or role"
+            )
 
 
 @once_per_protocol

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.errors import StorageUnavailable
-from polyomics.files import writing_to
+from polyomics.files import atomic_path, writing_to
 
 if TYPE_CHECKING:
     from polyomics.md.stage import SegmentRequest
@@ -32,6 +32,17 @@ THERMO_COLUMNS = (
     "density_g_cm3",
 )
 """Columns every thermodynamic table has."""
+
+
+def write_arrays(path: Path, **arrays: Any) -> Path:
+    """Write numbers of a segment to a NumPy file of its own, whole or not at all; returns the path.
+
+    Raises:
+        StorageUnavailable: The disk is full or gone.
+    """
+    with writing_to(path), atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+    return path
 
 
 class Recorder:

@@ -120,7 +120,8 @@ class ProtocolRun:
         if number - 1 not in self._states:
             self.run_stage(number - 1)
         stage, path = self.protocol.stages[number - 1], self.stage_folder(number)
-        start = self._states[number - 1]
+        before = self.protocol.start_of(number - 1)
+        start = self._states[0 if before is None else before + 1]
         run = _StageRun(
             stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, self.guard, extensions
         )

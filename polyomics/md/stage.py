@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from polyomics.records import Record
 from polyomics.registry import Registry
@@ -38,6 +40,10 @@ class SegmentRequest:
     on_progress: Callable[[float, float], None]
     """Called with the time done in this stage [ps] and the present density [g/cm³]."""
 
+    def path_of(self, what: str, ending: str = "npz") -> Path:
+        """Where the segment writes a file of its own: `spectrum` gives `spectrum.0003.npz`."""
+        return self.thermo_path.with_name(f"{what}.{self.index:04d}.{ending}")
+
 
 @dataclass(frozen=True)
 class SegmentResult:
@@ -57,6 +63,16 @@ class Stage(Record, abc.ABC):
     """Registered name of the stage class."""
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     """What this stage is for, unique in its protocol ("melt"); also part of its folder's name."""
+    after: str | None = Field(default=None, min_length=1)
+    """Name, or else role, of the earlier stage whose end this one starts from; none: the stage before. Not written
+    where it is none, so that protocols without it keep their keys."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_set(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialise(self)
+        if content.get("after", "") is None:
+            del content["after"]
+        return content
 
     @property
     @abc.abstractmethod
@@ -77,6 +93,16 @@ class Stage(Record, abc.ABC):
     def most_extensions(self) -> int:
         """How many times the stage may be prolonged by its own length where that is found to be needed."""
         return 0
+
+    def wants_more(self, thermo: Mapping[str, NDArray[np.float64]]) -> bool:
+        """Whether a stage that may be prolonged is to be, judged by its table; asked at the end of the stage.
+
+        Stages of role `sample` and `melt` are judged by the tests of equilibrium instead.
+
+        Args:
+            thermo: The whole table of the stage so far: name of a column -> values, shape=(n_rows,).
+        """
+        return False
 
     @abc.abstractmethod
     def run_segment(self, request: SegmentRequest) -> SegmentResult:

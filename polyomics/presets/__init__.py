@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from polyomics.md.probes import Effort
 from polyomics.records import Record
 from polyomics.registry import Registry
 
@@ -27,6 +28,8 @@ class Preset(Record):
     """Registered force-field family."""
     charges: str = "am1bcc"
     """Registered charge model."""
+    effort: Effort = "standard"
+    """How much the probes asked for may cost."""
     properties: tuple[str, ...] = ()
     """Registered properties; none given: all that the protocol can give."""
     quality_flags: tuple[str, ...] = ()

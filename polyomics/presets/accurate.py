@@ -9,5 +9,6 @@ ACCURATE = Preset(
     atoms_per_chain=1000,
     start_density_g_cm3=0.1,
     protocol="accurate",
+    effort="accurate",
 )
 PRESETS.register(ACCURATE.name)(ACCURATE)

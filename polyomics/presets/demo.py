@@ -9,6 +9,7 @@ DEMO = Preset(
     atoms_per_chain=310,
     start_density_g_cm3=0.3,
     protocol="demo",
+    effort="demo",
     quality_flags=("demo_quality",),
 )
 PRESETS.register(DEMO.name)(DEMO)

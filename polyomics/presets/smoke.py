@@ -9,6 +9,7 @@ SMOKE = Preset(
     atoms_per_chain=150,
     start_density_g_cm3=0.25,
     protocol="smoke",
+    effort="smoke",
     charges="gasteiger",
     quality_flags=("smoke_test",),
 )

@@ -9,5 +9,6 @@ STANDARD = Preset(
     atoms_per_chain=1000,
     start_density_g_cm3=0.1,
     protocol="twenty_one_step",
+    effort="standard",
 )
 PRESETS.register(STANDARD.name)(STANDARD)

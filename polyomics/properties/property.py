@@ -59,7 +59,10 @@ class Property(abc.ABC):
     needs: ClassVar[Ensemble]
     """Ensemble of the stage it is measured on, the one of role `sample`."""
     also_needs: ClassVar[tuple[str, ...]] = ()
-    """Roles of further stages it reads: "neighbour" (two temperatures beside), "melt", "vibrations"."""
+    """Roles of further stages it reads: "neighbour" (two temperatures beside), "melt", "vibrations", or that of a
+    kind of stage that was made for it."""
+    probe: ClassVar[str | None] = None
+    """Name of the probe whose stages it is measured on, which is added where the property is asked for by name."""
     sees_images: ClassVar[bool] = False
     """Whether it looks at periodic images (distances between molecules, holes): then only rotations that map the box
     onto itself leave it the same."""
@@ -73,12 +76,13 @@ class Property(abc.ABC):
         """
         self.check_stage(simulation.sample.stage)
         present = {
-            "neighbour": len(simulation.neighbours) >= 2,
-            "melt": simulation.melt is not None,
-            "vibrations": simulation.spectrum is not None,
+            "neighbour": len(simulation.neighbours),
+            "melt": int(simulation.melt is not None),
+            "vibrations": int(simulation.spectrum is not None),
         }
         for role in self.also_needs:
-            if not present[role]:
+            found = present[role] if role in present else len(simulation.folders.get(role, ()))
+            if found < FEWEST_STAGES.get(role, 1):
                 raise InvalidSettings(_lacks(self.name, role))
         return self._measure(simulation, context)
 

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from polyomics.analysis.vibrations import density_of_states
-from polyomics.files import atomic_path
-from polyomics.md.dynamics import Controls, Dynamics, Role
+from polyomics.md.dynamics import Controls, Dynamics
+from polyomics.md.recording import write_arrays
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Vibrations(Dynamics):
     """
 
     kind: Literal["vibrations"] = "vibrations"
-    role: Role = "vibrations"
+    role: str = "vibrations"
     """What the stage is for."""
     temperature_k: float = Field(gt=0, le=3000)
     """Temperature [K]."""
@@ -70,11 +70,8 @@ class Vibrations(Dynamics):
         wave_numbers, density, temperature_k = density_of_states(
             velocities, request.cell.masses_amu, every * timestep_fs * 1e-3, modes
         )
-        path = request.thermo_path.with_name(f"spectrum.{request.index:04d}.npz")
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(
-                stream, wave_numbers_cm=wave_numbers, modes_per_cm=density, temperature_k=temperature_k, modes=modes
-            )
+        path = request.path_of("spectrum")
+        write_arrays(path, wave_numbers_cm=wave_numbers, modes_per_cm=density, temperature_k=temperature_k, modes=modes)
         n_steps = n_settling + every * len(velocities)
         return SegmentResult(running.state(), n_steps, timestep_fs, (path,), running.details())
 
