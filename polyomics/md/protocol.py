@@ -105,7 +105,8 @@ class Protocol(Record):
 
     @property
     def sample_index(self) -> int:
-        """Index of the stage that properties are measured on: the one of role `sample`, else the last."""
+        """Index of the stage that properties are measured on: the one of role `sample`, else the last before those of
+        probes."""
         return _sample_index(self)
 
     @property
@@ -224,4 +225,4 @@ def _sample_index(protocol: Protocol) -> int:
     for index, stage in enumerate(protocol.stages):
         if _role(stage) == "sample":
             return index
-    return len(protocol.stages) - 1
+    return protocol.n_of_equilibration - 1

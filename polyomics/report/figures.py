@@ -134,10 +134,10 @@ def draw_history(panels: Sequence[Axes], run: RecordedRun, experiment_g_cm3: flo
     Raises:
         NoFigure: No stage recorded a table.
     """
-    stages = [stage for stage in run.stages if stage.thermo]
+    stages = [stage for stage in run.history if stage.thermo]
     if not stages:
         raise NoFigure(f"no stage of study {run.study.key[:12]} has a table in {run.folder}")
-    total_ps = run.stages[-1].end_ps
+    total_ps = run.history[-1].end_ps
     scale, unit = (1e-3, "ns") if total_ps > _NS_FROM_PS else (1.0, "ps")
     n_atoms = run.cell.n_atoms if run.cell is not None else 1
     for axes, panel in zip(panels, PANELS, strict=False):
@@ -243,7 +243,7 @@ def _running_mean(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _draw_chain_size(axes: Axes, run: RecordedRun, scale: float) -> None:
-    for stage in run.stages:
+    for stage in run.history:
         chains = run.chains(stage)
         if chains is not None:
             x, y = thinned((stage.start_ps + chains.time_ps) * scale, np.sqrt(chains.squared_rg_nm2))
@@ -255,13 +255,13 @@ def _draw_chain_size(axes: Axes, run: RecordedRun, scale: float) -> None:
 
 def _mark_stages(panels: Sequence[Axes], run: RecordedRun, scale: float) -> None:
     """Lines where stages begin, their names on top where there is room, the part used shaded."""
-    total_ps = run.stages[-1].end_ps
+    total_ps = run.history[-1].end_ps
     for axes in panels:
         axes.grid(visible=False, axis="x")
-        for stage in run.stages[1:]:
+        for stage in run.history[1:]:
             axes.axvline(stage.start_ps * scale, color=GRID, lw=0.8, zorder=0)
     named: list[float] = []
-    for stage in sorted(run.stages, key=lambda one: (one.role != "sample", -one.duration_ps)):
+    for stage in sorted(run.history, key=lambda one: (one.role != "sample", -one.duration_ps)):
         place = (stage.start_ps + 0.5 * stage.duration_ps) / max(total_ps, 1e-9)
         if stage.duration_ps > 0 and all(abs(place - other) > _NARROWEST_NAME for other in named):
             named.append(place)
@@ -408,7 +408,7 @@ def draw_series(axes: Axes, run: RecordedRun, name: str) -> None:
             raise NoFigure(f"the frames of stage {stage.name!r} cannot be read")
         time_ps, raw = chains.time_ps, chains.squared_rg_nm2
     values = series.value(raw)
-    first = first_relaxed_frame(raw)
+    first = first_relaxed_frame(raw if series.column is None else values)  # as the property does
     scale, unit = (1e-3, "ns") if stage.duration_ps > _NS_FROM_PS else (1.0, "ps")
     axes.plot(*thinned(time_ps * scale, values), color=BLUE, lw=0.9)
     _draw_mean(axes, measurement, time_ps[first] * scale, time_ps[-1] * scale)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +70,8 @@ class RecordedStage:
     """Its thermodynamic table; empty where it recorded none."""
     has_frames: bool
     """Whether it stored frames."""
+    is_of_probe: bool = False
+    """Whether it belongs to a probe: it, or one before it, branches off."""
 
     @property
     def end_ps(self) -> float:
@@ -118,13 +120,21 @@ class RecordedRun:
         for folder in sorted(folders, key=lambda path: int(path.name.partition("-")[0])):
             start_ps = stages[-1].end_ps if stages else 0.0
             stage = self.attempt(f"stage {folder.name}", lambda f=folder, s=start_ps: self._stage(f, s))  # type: ignore[misc]
-            stages += [stage] if stage is not None else []
+            if stage is not None:
+                stages.append(
+                    replace(stage, is_of_probe=stage.is_of_probe or (bool(stages) and stages[-1].is_of_probe))
+                )
         return tuple(stages)
+
+    @cached_property
+    def history(self) -> tuple[RecordedStage, ...]:
+        """The stages that follow upon each other, one in time after the other: those of probes are left out."""
+        return tuple(stage for stage in self.stages if not stage.is_of_probe)
 
     @property
     def sample(self) -> RecordedStage | None:
         """The stage that was measured on: the one of role `sample`, else the last."""
-        return self._of_role("sample") or (self.stages[-1] if self.stages else None)
+        return self._of_role("sample") or (self.history[-1] if self.history else None)
 
     @property
     def melt(self) -> RecordedStage | None:
@@ -203,6 +213,7 @@ class RecordedRun:
             duration_ps=max(steps_ps, float(thermo["time_ps"][-1]) if thermo else 0.0),
             thermo=thermo,
             has_frames=has_frames,
+            is_of_probe=manifest["stage"].get("after") is not None,
         )
 
     def _survey(self, stage: RecordedStage) -> Chains:
