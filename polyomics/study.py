@@ -26,6 +26,7 @@ from polyomics.database.rows import Artifact, NewStudy, Polymer, StageRecord
 from polyomics.database.store import Store
 from polyomics.errors import CorruptFile, LeaseLost, MachineFailed, PolyomicsError, StepFailed, StorageUnavailable
 from polyomics.files import is_intact, read_json, sha256, write_json
+from polyomics.lineage import Relatives
 from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.records import Criterion, Curve, Failure, Measurement, Verdict, digest
 from polyomics.spec import StudySpec
@@ -151,6 +152,7 @@ class Study:
         self.run_folder.take(confirm)
         if not (self.folder / "spec.json").exists():
             write_json(self.folder / "spec.json", self.spec.model_dump(mode="json"))
+        self._relatives.introduce()
 
     def guard(self) -> AbstractContextManager[None]:
         """The right to change the run folder, held for a moment; see `RunFolder.held`."""
@@ -159,8 +161,8 @@ class Study:
     # ---------------------------------------------------------------- steps
 
     def assign_charges(self) -> dict[str, Any]:
-        """Compute the charges of the repeat unit, unless the cache has them."""
-        if self._cell_is_intact():
+        """Compute the charges of the repeat unit, unless the cache has them, or a related study has the whole cell."""
+        if self._cell_is_intact() or (self._relatives.take_over_cell(CELL_NOTES) and self._cell_is_intact()):
             return {"flags": self.cell_notes()["flags"]}
         self._say("charges", f"{self.spec.force_field.charges} of the repeat unit")
         from polyomics.forcefield.parameterize import parameterize
@@ -176,8 +178,8 @@ class Study:
         return {"flags": list(done.flags)}
 
     def build_cell(self) -> dict[str, Any]:
-        """Grow the chains, parameterise them, pack them, save the cell."""
-        if self._cell_is_intact():
+        """Grow the chains, parameterise them, pack them, save the cell; or take over that of a related study."""
+        if self._cell_is_intact() or (self._relatives.take_over_cell(CELL_NOTES) and self._cell_is_intact()):
             return self._cell_summary()
         from polyomics.cell.packing import pack
         from polyomics.forcefield.parameterize import parameterize
@@ -216,7 +218,8 @@ class Study:
         return self._cell_summary()
 
     def run_stage(self, number: int) -> FinishedStage:
-        """Run stage `number` (from 1) of the protocol with the extensions it needs, or find it done."""
+        """Run stage `number` (from 1) with the extensions it needs, or find it done, here or in a related study."""
+        self._take_over_stage(number)
         done = self._protocol_run.run_stage(number)
         while done.n_extensions < done.stage.most_extensions and self._wants_more(number):
             done = self._protocol_run.run_stage(number, done.n_extensions + 1)
@@ -367,6 +370,16 @@ class Study:
             return noted | ({"extensions": done.n_extensions} if done.stage.most_extensions else {})
 
         return run
+
+    @cached_property
+    def _relatives(self) -> Relatives:
+        return Relatives(self.home, self.spec, self.guard)
+
+    def _take_over_stage(self, number: int) -> None:
+        stage = self.spec.protocol.stages[number - 1]
+        here = self.stage_folders()[number - 1].relative_to(self.folder).as_posix()
+        if self._relatives.take_over_stage(stage.name, stage.model_dump(mode="json"), here):
+            self._say(stage.name, "taken over from a related study")
 
     def _wants_more(self, number: int) -> bool:
         """Whether stage `number`, which is at its end, is to be prolonged."""

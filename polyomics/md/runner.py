@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -123,7 +124,17 @@ class ProtocolRun:
         before = self.protocol.start_of(number - 1)
         start = self._states[0 if before is None else before + 1]
         run = _StageRun(
-            stage, number, path, self.engine, start, self.seed, self._tracker, self.should_stop, self.guard, extensions
+            stage,
+            number,
+            path,
+            self.engine,
+            start,
+            self.seed,
+            self._tracker,
+            self.should_stop,
+            self.guard,
+            _word(self.protocol, number),
+            extensions,
         )
         manifest, self._states[number] = run.to_the_end()
         return FinishedStage(stage, path, manifest)
@@ -132,6 +143,16 @@ class ProtocolRun:
 def stage_folder(folder: Path, protocol: Protocol, number: int) -> Path:
     """Folder of stage `number` (from 1) of `protocol` below `folder`."""
     return folder / f"{number:02d}-{protocol.stages[number - 1].name}"
+
+
+def _word(protocol: Protocol, number: int) -> int:
+    """What tells the random numbers of a stage from those of the others: its number; in a probe, its name.
+
+    So a probe gives the same with and without others before it.
+    """
+    if number <= protocol.n_of_equilibration:
+        return number
+    return int.from_bytes(hashlib.sha256(protocol.stages[number - 1].name.encode()).digest()[:6], "big")
 
 
 def run_protocol(
@@ -161,6 +182,7 @@ class _StageRun:
     tracker: _Tracker
     should_stop: Callable[[], bool]
     guard: Guard
+    word: int
     extensions: int = 0
     unfinished: Path = Path()
 
@@ -269,7 +291,7 @@ class _StageRun:
         return result
 
     def _request(self, state: PhaseState, index: int, halvings: int) -> SegmentRequest:
-        entropy = np.random.SeedSequence([self.seed, self.number, index, halvings])
+        entropy = np.random.SeedSequence([self.seed, self.word, index, halvings])
         return SegmentRequest(
             cell=self.engine.cell,
             engine=self.engine,
