@@ -52,7 +52,8 @@ def properties(
     Example:  polyomics properties density
 
     JSON: a list (with NAME, one object) with name, unit, definition, reference, needs (npt, nvt or any: the kind of
-    stage it is measured on), also_needs (roles of further stages), protocols and presets (those that can give it).
+    stage it is measured on), also_needs (roles of further stages), probe (what brings them, or null), protocols and
+    presets (those that can give it without a probe).
     """
     from polyomics.cli.render import make_console, pairs, print_json
     from polyomics.properties import PROPERTIES
@@ -149,6 +150,7 @@ def _property_json(name: str) -> dict[str, Any]:
         "reference": kind.reference,
         "needs": kind.needs,
         "also_needs": list(kind.also_needs),
+        "probe": kind.probe,
         "protocols": list(protocols),
         "presets": [
             preset.name
@@ -174,14 +176,24 @@ def _property_facts(item: dict[str, Any]) -> dict[str, Any]:
         "definition": item["definition"],
         "reference": item["reference"],
         "needs": _needs(item),
-        "protocols": ", ".join(item["protocols"]) or "none of the named ones",
-        "presets": ", ".join(item["presets"]) or "none",
+        **({"probe": item["probe"]} if item["probe"] else {}),
+        "protocols": ", ".join(item["protocols"])
+        or ("any, with its probe" if item["probe"] else "none of the named ones"),
+        "presets": _given_by(item),
     }
+
+
+def _given_by(item: dict[str, Any]) -> str:
+    """The presets that give a property, or the probe that brings it."""
+    from polyomics.presets import PRESETS
+
+    if set(item["presets"]) == set(PRESETS.names()):
+        return "all"
+    return ", ".join(item["presets"]) or (f"probe {item['probe']}" if item["probe"] else "none")
 
 
 def _print_properties(found: list[dict[str, Any]]) -> None:
     from polyomics.cli.render import WIDE, make_console, make_table
-    from polyomics.presets import PRESETS
 
     console = make_console()
     is_wide = console.width >= WIDE
@@ -189,20 +201,18 @@ def _print_properties(found: list[dict[str, Any]]) -> None:
         ("property", {"no_wrap": True}),
         ("unit", {"no_wrap": True}),
         ("stages it needs", {"max_width": 20}),
-        ("presets", {"max_width": 16}),
+        ("presets", {"max_width": 28}),
         *(["definition", "reference"] if is_wide else []),
     )
     for item in found:
-        every = set(item["presets"]) == set(PRESETS.names())
-        given = "all" if every else ", ".join(item["presets"]) or "none"
         told = [item["definition"], item["reference"]] if is_wide else []
-        table.add_row(item["name"], item["unit"], _needs(item), given, *told)
+        table.add_row(item["name"], item["unit"], _needs(item), _given_by(item), *told)
     console.print(table)
     narrow = "" if is_wide else "; definitions: a wider window, --json, or polyomics properties NAME"
     console.print(f"{len(found)} properties; unit 1: a pure number{narrow}", style="dim")
     console.print(
         "stages: npt or nvt is the stage it is measured on, the others are roles (see 'polyomics protocol NAME'); a "
-        "protocol of your own gives what it has the stages for",
+        "protocol of your own gives what it has the stages for; a probe is added by --probe, or by --property",
         style="dim",
     )
 
