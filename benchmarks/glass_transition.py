@@ -1,0 +1,243 @@
+"""Glass transitions: what the fit makes of curves whose answer is known, and of real polymers cooled at three rates.
+
+    python benchmarks/glass_transition.py coverage [--curves 200] > table.md
+    python benchmarks/glass_transition.py polymers HOME '*CC*' '*C/C(C)=C\\C*' '*CC(*)c1ccccc1' [--preset demo]
+
+`coverage` makes volumes over temperature with a given transition, or none, and AR(1) noise in every hold, fits
+each, and prints how far the mean of the fits is from the truth, how wide they spread, what error they state, and how often
+the truth lies within 1.96 stated errors; and of curves without a transition how many are given one.
+
+`polymers` equilibrates a small cell of each and runs the probe `glass_transition`, with results below HOME; it goes on
+where it was interrupted. For each it prints Tg with its error at every rate and what the properties give, and
+writes a picture of all rates, `HOME/glass_transition_N.png`.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import lfilter
+
+from polyomics.analysis.glass_transition import GlassTransition, NoTransition, glass_transition, points_of_holds
+
+PROPERTIES = (
+    "glass_transition_temperature",
+    "glass_transition_temperature_enthalpy",
+    "glass_transition_temperature_extrapolated",
+    "volume_expansion_glass",
+    "volume_expansion_melt",
+)
+GLASS_PER_K, MELT_PER_K = 2e-4, 6e-4
+
+
+@dataclass(frozen=True)
+class Case:
+    """Curves to fit: ln v over temperature, and how the frames of a hold fluctuate about it."""
+
+    name: str
+    curve: Callable[[np.ndarray], np.ndarray]
+    tg_k: float | None
+    frame_noise: float
+    rows: int = 100
+    correlation_rows: float = 4.0
+    highest_k: float = 560.0
+    lowest_k: float = 100.0
+    step_k: float = 20.0
+    frozen_noise: float = 0.0
+    """Error of whole holds, which their frames do not show."""
+
+    def fit(self, seed: int, n_bootstrap: int) -> GlassTransition | NoTransition:
+        rng = np.random.default_rng(seed)
+        temperature_k = np.arange(self.highest_k, self.lowest_k - 1e-6, -self.step_k)
+        values = self.curve(temperature_k) + self.frozen_noise * rng.standard_normal(len(temperature_k))
+        holds = [value + self.frame_noise * _fluctuating(self.rows, self.correlation_rows, rng) for value in values]
+        try:
+            return glass_transition(points_of_holds(temperature_k, holds), seed=seed, n_bootstrap=n_bootstrap)
+        except NoTransition as none:
+            return none
+
+
+def _fluctuating(n: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
+    decay = np.exp(-1.0 / correlation)
+    noise = rng.standard_normal(n) * np.sqrt(1.0 - decay**2)
+    noise[0] /= np.sqrt(1.0 - decay**2)
+    return np.asarray(lfilter([1.0], [1.0, -decay], noise))
+
+
+def bent(tg_k: float, width_k: float = 12.0) -> Callable[[np.ndarray], np.ndarray]:
+    """A hyperbola between the expansions of a glass and of a melt."""
+
+    def curve(temperature_k: np.ndarray) -> np.ndarray:
+        x = temperature_k - tg_k
+        return GLASS_PER_K * x + (MELT_PER_K - GLASS_PER_K) * (0.5 * x + np.sqrt(0.25 * x**2 + width_k**2))
+
+    return curve
+
+
+def log_of_bent_volume(tg_k: float) -> Callable[[np.ndarray], np.ndarray]:
+    """ln v where v, not ln v, is a hyperbola."""
+    return lambda temperature_k: np.log1p(bent(tg_k)(temperature_k))
+
+
+def smooth(per_k: float, per_k2: float = 0.0) -> Callable[[np.ndarray], np.ndarray]:
+    """A line, or a gentle parabola."""
+    return lambda temperature_k: per_k * (temperature_k - 330.0) + per_k2 * (temperature_k - 330.0) ** 2
+
+
+LARGE, SMALL = 0.0045, 0.013
+"""Relative fluctuations of the volume of 10,000 and of 1,000 atoms."""
+
+CASES = (
+    Case("10,000 atoms, 400 rows a hold", bent(330), 330, LARGE, rows=400),
+    Case("10,000 atoms, 100 rows", bent(330), 330, LARGE),
+    Case("10,000 atoms, 50 rows", bent(330), 330, LARGE, rows=50),
+    Case("the same, steps of 10 K", bent(330), 330, LARGE, rows=50, step_k=10),
+    Case("10,000 atoms, 100 rows, Tg near the cold end", bent(230), 230, LARGE),
+    Case("10,000 atoms, 100 rows, Tg near the hot end", bent(440), 440, LARGE),
+    Case("10,000 atoms, 100 rows, wide (w = 25 K)", bent(330, 25), 330, LARGE),
+    Case("10,000 atoms, 100 rows, sharp (w = 1 K)", bent(330, 1), 330, LARGE),
+    Case("10,000 atoms, 100 rows, frozen-in 0.15 %", bent(330), 330, LARGE, frozen_noise=0.0015),
+    Case("10,000 atoms, 400 rows, v bends, not ln v", log_of_bent_volume(330), 330, LARGE, rows=400),
+    Case("1,000 atoms, 400 rows", bent(330), 330, SMALL, rows=400),
+    Case("1,000 atoms, 100 rows", bent(330), 330, SMALL),
+    Case("1,000 atoms, 50 rows", bent(330), 330, SMALL, rows=50),
+)
+
+WITHOUT = (
+    Case("line, 10,000 atoms, 100 rows", smooth(5e-4), None, LARGE),
+    Case("line, 1,000 atoms, 50 rows", smooth(5e-4), None, SMALL, rows=50),
+    Case("line, frozen-in 0.15 %", smooth(5e-4), None, LARGE, frozen_noise=0.0015),
+    Case("gentle parabola, 10,000 atoms, 100 rows", smooth(5e-4, 3e-7), None, LARGE),
+    Case("gentle parabola, 10,000 atoms, 400 rows", smooth(5e-4, 3e-7), None, LARGE, rows=400),
+    Case("gentle parabola, 1,000 atoms, 50 rows", smooth(5e-4, 3e-7), None, SMALL, rows=50),
+    Case("only melt, 560 to 360 K of Tg 330 K", bent(330), None, LARGE, rows=400, lowest_k=360, step_k=10),
+    Case("only glass, 280 to 80 K of Tg 330 K", bent(330), None, LARGE, rows=400, highest_k=280, lowest_k=80, step_k=10),
+)
+
+
+def coverage(n_curves: int, n_bootstrap: int) -> None:
+    """Print the two tables."""
+    head = ("case", "found", "bias [K]", "spread [K]", "stated [K]", "95 % holds", "lines: bias [K]", "lines: 95 % holds")
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for case in CASES:
+        fits = [case.fit(seed, n_bootstrap) for seed in range(n_curves)]
+        found = [fit for fit in fits if isinstance(fit, GlassTransition)]
+        print(f"| {case.name} | {len(found)} of {n_curves} | {' | '.join(_scores(found, case.tg_k or 0.0))} |", flush=True)
+    print("\n| without a transition | given one | refused as |\n|---|---|---|")
+    for case in WITHOUT:
+        fits = [case.fit(seed, n_bootstrap) for seed in range(n_curves)]
+        troubles = [fit.trouble for fit in fits if isinstance(fit, NoTransition)]
+        named = ", ".join(f"{one} {troubles.count(one)}" for one in sorted(set(troubles)))
+        print(f"| {case.name} | {n_curves - len(troubles)} of {n_curves} | {named} |", flush=True)
+
+
+def _scores(found: list[GlassTransition], tg_k: float) -> list[str]:
+    if len(found) < 2:
+        return ["-"] * 6
+    values, errors, lines, of_lines = np.array(
+        [
+            (one.hyperbola_k.mean, one.hyperbola_k.stderr, one.lines_k.mean, one.lines_k.stderr)
+            for one in found
+        ],
+        dtype=np.float64,
+    ).T
+    holds, lines_hold = (np.abs(v - tg_k) < 1.96 * e for v, e in ((values, errors), (lines, of_lines)))
+    return [
+        f"{values.mean() - tg_k:+.2f} ± {values.std(ddof=1) / np.sqrt(len(found)):.2f}",
+        f"{values.std(ddof=1):.2f}",
+        f"{np.sqrt(np.mean(errors**2)):.2f}",
+        f"{holds.mean():.1%}",
+        f"{lines.mean() - tg_k:+.2f}",
+        f"{lines_hold.mean():.1%}",
+    ]
+
+
+def polymers(home: Path, smiles: list[str], preset: str, seed: int, threads: int | None) -> None:
+    """Run the probe for each, print what it gives, draw it."""
+    from polyomics.md.engine import Hardware
+    from polyomics.request import make_spec
+    from polyomics.simulation import Simulation
+    from polyomics.study import run_study
+
+    home.mkdir(parents=True, exist_ok=True)
+    for number, one in enumerate(smiles, start=1):
+        spec = make_spec(one, preset=preset, properties=("density", *PROPERTIES), seed=seed)
+        result = run_study(
+            spec, home=home, database_url=f"sqlite:///{home / 'polyomics.db'}", hardware=Hardware(threads=threads)
+        )
+        print(f"\n## {one}, preset {preset}, study {result.key[:12]}\n")
+        for value in result.measurements:
+            error = "no error" if value.stderr is None else f"{value.stderr:.3g}"
+            print(f"- {value.name}: {value.value:.4g} ± {error} {value.unit} ({', '.join(value.flags)})")
+        for failure in result.failures:
+            print(f"- {failure.stage}: {failure.kind}: {failure.message}")
+        stages = sorted(path for path in (result.folder / "stages").iterdir() if path.is_dir())
+        simulation = Simulation.open(result.folder / "cell", stages, spec.protocol.sample_index)
+        _report_rates(simulation, home / f"glass_transition_{number}.png", one)
+
+
+def _report_rates(simulation: "Simulation", path: Path, title: str) -> None:  # noqa: F821
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from polyomics.properties._glass_transition import cooling_runs, enthalpy_transition, volume_transition
+
+    figure = Figure(figsize=(7, 5))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    print("\n| rate [K/ns] | from - to [K] | v at 1/4 of it: error [%] | Tg, v [K] | lines [K] | w [K] | Tg, H [K] |")
+    print("|---|---|---|---|---|---|---|")
+    for shift, run in enumerate(cooling_runs(simulation)):
+        points, found = run.log_volumes(), volume_transition(simulation, run)
+        x = points.temperature_k
+        error = 100.0 * points.stderr[len(x) // 4]
+        cells = [f"{run.rate_k_per_ns:.0f}", f"{x[-1]:.0f} - {x[0]:.0f}", f"{error:.2f}"]
+        volume = np.exp(points.mean) + 0.04 * shift
+        label = f"{run.rate_k_per_ns:.0f} K/ns (+{0.04 * shift:g})"
+        axes.errorbar(x, volume, volume * points.stderr, fmt="o", ms=3, label=label, color=f"C{shift}")
+        if isinstance(found, GlassTransition):
+            cells += [_text(found.hyperbola_k), _text(found.lines_k), f"{found.fit.width_k:.0f}"]
+            dense = np.linspace(*found.window.temperature_k[[0, -1]], 300)
+            axes.plot(dense, np.exp(found.fit.at(dense)) + 0.04 * shift, color=f"C{shift}")
+            axes.axvline(found.hyperbola_k.mean, color=f"C{shift}", lw=0.8, ls=":")
+        else:
+            cells += [str(found), "-", "-"]
+        heat = enthalpy_transition(simulation, run)
+        cells.append(_text(heat.hyperbola_k) if isinstance(heat, GlassTransition) else "not identifiable")
+        print(f"| {' | '.join(cells)} |")
+    axes.set_xlabel("temperature [K]")
+    axes.set_ylabel("specific volume [cm3/g]")
+    axes.set_title(title.replace("$", r"\$"))
+    axes.legend()
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    print(f"\nDrawn in {path}.")
+
+
+def _text(estimate: "Estimate") -> str:  # noqa: F821
+    return f"{estimate.mean:.1f} ± {estimate.stderr:.1f}"
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    synthetic = commands.add_parser("coverage", help="curves whose answer is known")
+    synthetic.add_argument("--curves", type=int, default=200)
+    synthetic.add_argument("--bootstrap", type=int, default=400)
+    real = commands.add_parser("polymers", help="cells that are cooled")
+    real.add_argument("home", type=Path)
+    real.add_argument("smiles", nargs="+")
+    real.add_argument("--preset", default="demo")
+    real.add_argument("--seed", type=int, default=1)
+    real.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    if arguments.command == "coverage":
+        coverage(arguments.curves, arguments.bootstrap)
+    else:
+        polymers(arguments.home, arguments.smiles, arguments.preset, arguments.seed, arguments.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Viscosity from the flow under a periodic acceleration, and what is left of it at vanishing shear.
+
+In the steady state an acceleration a_x = A cos(kz) keeps up a velocity u_x = V cos(kz) with
+
+    V = A ρ / (η k²),
+
+(Hess 2002, DOI 10.1063/1.1421362). The velocity is what is measured, so it is the fluidity 1/η that has errors with a
+Gauss distribution, and averages and lines are of fluidities; η is taken from them at the end. Turning A around turns
+the flow around, so 1/η is an even function of A: 1/η = 1/η₀ + c A² for small A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from polyomics.analysis.slope import disagree, line_through
+from polyomics.analysis.statistics import Estimate, estimate_mean
+from polyomics.errors import NotEnoughData, NotIdentifiable
+
+Array = NDArray[np.float64]
+
+LARGEST_ERROR = 0.5
+"""With a larger relative error of the viscosity there is no value."""
+DIFFER_ERRORS = 2.0
+"""The lowest two amplitudes disagree when they are further apart than this many combined errors."""
+
+_NM_PS2_IN_M_S2 = 1e15
+_NM_PS_IN_M_S = 1e3
+_PER_NM_IN_PER_M = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """The flow at one amplitude."""
+
+    acceleration_nm_ps2: float
+    """Amplitude A of the acceleration [nm/ps²]."""
+    wave_per_nm: float
+    """Wave number k [1/nm]."""
+    amplitude_nm_ps: Estimate
+    """Amplitude V of the velocity [nm/ps], of the part of the run that is steady."""
+    fluidity: Estimate
+    """1/η [1/(Pa s)]."""
+
+    @property
+    def shear_rate_per_s(self) -> float:
+        """Largest shear rate, kV [1/s]."""
+        return self.wave_per_nm * self.amplitude_nm_ps.mean * 1e12
+
+    @property
+    def shows(self) -> bool:
+        """Whether the flow stands out of the thermal motion by two errors, so that it has a viscosity of its own."""
+        return self.fluidity.stderr is not None and self.fluidity.mean > 2.0 * self.fluidity.stderr
+
+    @property
+    def viscosity_pa_s(self) -> float:
+        """Viscosity [Pa s]."""
+        return 1.0 / self.fluidity.mean
+
+    @property
+    def viscosity_stderr_pa_s(self) -> float | None:
+        """Its standard error [Pa s]; none where that of the velocity is not known."""
+        error = self.fluidity.stderr
+        return None if error is None else error / self.fluidity.mean**2
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShear:
+    """The viscosity at vanishing shear, and the line it is read from."""
+
+    viscosity_pa_s: Estimate
+    """Its value [Pa s]. Flags: `outside_linear_response`: the lowest two amplitudes have different viscosities.
+    `one_amplitude`: there is no second one to tell whether shear matters."""
+    n_used: int
+    """How many flows, from the slowest on, lie on the line."""
+    fit_pa_s: Array
+    """Viscosity of the line at those flows [Pa s], shape=(n_used,)."""
+
+
+def flow(amplitudes_nm_ps: ArrayLike, acceleration_nm_ps2: float, wave_nm: float, density_kg_m3: float) -> Flow:
+    """Fluidity from the record of a flow; its start is left out where it is not yet steady.
+
+    Args:
+        amplitudes_nm_ps: Component of the profile along the acceleration [nm/ps], equally spaced in time.
+        acceleration_nm_ps2: Amplitude of the acceleration [nm/ps²].
+        wave_nm: Length of the wave [nm].
+        density_kg_m3: Density [kg/m³].
+
+    Raises:
+        NotEnoughData: There are no values, or some that are not finite.
+        NotIdentifiable: There is no acceleration.
+    """
+    if acceleration_nm_ps2 <= 0:
+        raise NotIdentifiable("without an acceleration there is no flow to tell a viscosity from; set one above 0")
+    velocity = estimate_mean(amplitudes_nm_ps)
+    wave_per_nm = 2.0 * np.pi / wave_nm
+    factor = (
+        _NM_PS_IN_M_S * (wave_per_nm * _PER_NM_IN_PER_M) ** 2 / (acceleration_nm_ps2 * _NM_PS2_IN_M_S2 * density_kg_m3)
+    )
+    return Flow(acceleration_nm_ps2, wave_per_nm, velocity, _scaled(velocity, factor))
+
+
+def zero_shear(flows: Sequence[Flow]) -> ZeroShear:
+    """The viscosity at vanishing amplitude.
+
+    A line of the fluidity over A² through the slowest flows: through all of them, if chance explains how they leave it,
+    or else through fewer, the fastest being left out first; through two there always is one.
+
+    Args:
+        flows: In any order, with different amplitudes, at the same wave.
+
+    Raises:
+        NotEnoughData: A flow has too few independent samples for an error.
+        NotIdentifiable: The flow is lost in thermal motion.
+    """
+    ordered = sorted(flows, key=lambda one: one.acceleration_nm_ps2)
+    fluidities = [one.fluidity for one in ordered]
+    if any(one.stderr is None for one in fluidities):
+        raise NotEnoughData(
+            "a flow has fewer than three independent samples, so its velocity has no error; make the flow longer"
+        )
+    if len(ordered) == 1:
+        only = _inverse(fluidities[0].mean, fluidities[0], ("one_amplitude",))
+        return ZeroShear(only, 1, np.array([only.mean]))
+    squares = np.array([one.acceleration_nm_ps2**2 for one in ordered])
+    for n_used in range(len(ordered), 1, -1):
+        line = line_through(squares[:n_used], fluidities[:n_used])
+        if "not_linear" not in line.slope.flags:
+            break
+    intercept = float(line.y[0] - line.slope.mean * squares[0])
+    errors = np.array([one.stderr for one in fluidities[:n_used]], dtype=np.float64)
+    stderr = _stderr_at_zero(squares[:n_used], errors)
+    flags: tuple[str, ...] = ()
+    if disagree(fluidities[0], fluidities[1], DIFFER_ERRORS):
+        flags += ("outside_linear_response",)
+    flags += tuple(dict.fromkeys(flag for one in fluidities[:n_used] for flag in one.flags))
+    at_zero = Estimate(intercept, stderr, min(one.n_independent for one in fluidities[:n_used]), 1.0, 0, flags)
+    return ZeroShear(_inverse(intercept, at_zero, ()), n_used, 1.0 / line.y)
+
+
+def _stderr_at_zero(places: Array, errors: Array) -> float:
+    """Standard error of the weighted least squares line at 0."""
+    design = np.column_stack([np.ones_like(places), places / places.max()]) / errors[:, None]
+    return float(np.sqrt(np.linalg.inv(design.T @ design)[0, 0]))
+
+
+def _inverse(fluidity: float, estimate: Estimate, flags: tuple[str, ...]) -> Estimate:
+    stderr = estimate.stderr
+    if stderr is None or not fluidity > stderr / LARGEST_ERROR:
+        raise NotIdentifiable(
+            f"the fluidity at vanishing shear is {fluidity:.3g} ± {stderr or np.nan:.2g} 1/(Pa s): the flow is lost in "
+            "thermal motion; make the flows longer, or add larger accelerations"
+        )
+    return Estimate(1.0 / fluidity, stderr / fluidity**2, estimate.n_independent, 1.0, 0, (*flags, *estimate.flags))
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    stderr = None if estimate.stderr is None else estimate.stderr * factor
+    return Estimate(
+        estimate.mean * factor,
+        stderr,
+        estimate.n_independent,
+        estimate.statistical_inefficiency,
+        estimate.first_used,
+        estimate.flags,
+    )
