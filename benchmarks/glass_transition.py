@@ -4,8 +4,8 @@
     python benchmarks/glass_transition.py polymers HOME '*CC*' '*C/C(C)=C\\C*' '*CC(*)c1ccccc1' [--preset demo]
 
 `coverage` makes volumes over temperature with a given transition, or none, and AR(1) noise in every hold, fits
-each, and prints how far the mean of the fits is from the truth, how wide they spread, what error they state, and how often
-the truth lies within 1.96 stated errors; and of curves without a transition how many are given one.
+each, and prints how far the mean of the fits is from the truth, how wide they spread, what error they state, and how
+often the truth lies within 1.96 stated errors; and of curves without a transition how many are given one.
 
 `polymers` equilibrates a small cell of each and runs the probe `glass_transition`, with results below HOME; it goes on
 where it was interrupted. For each it prints Tg with its error at every rate and what the properties give, and
@@ -21,6 +21,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from polyomics.analysis.glass_transition import GlassTransition, NoTransition, glass_transition, points_of_holds
+from polyomics.analysis.statistics import Estimate
+from polyomics.simulation import Simulation
 
 PROPERTIES = (
     "glass_transition_temperature",
@@ -113,18 +115,31 @@ WITHOUT = (
     Case("gentle parabola, 10,000 atoms, 400 rows", smooth(5e-4, 3e-7), None, LARGE, rows=400),
     Case("gentle parabola, 1,000 atoms, 50 rows", smooth(5e-4, 3e-7), None, SMALL, rows=50),
     Case("only melt, 560 to 360 K of Tg 330 K", bent(330), None, LARGE, rows=400, lowest_k=360, step_k=10),
-    Case("only glass, 280 to 80 K of Tg 330 K", bent(330), None, LARGE, rows=400, highest_k=280, lowest_k=80, step_k=10),
+    Case(
+        "only glass, 280 to 80 K of Tg 330 K", bent(330), None, LARGE, rows=400, highest_k=280, lowest_k=80, step_k=10
+    ),
 )
 
 
 def coverage(n_curves: int, n_bootstrap: int) -> None:
     """Print the two tables."""
-    head = ("case", "found", "bias [K]", "spread [K]", "stated [K]", "95 % holds", "lines: bias [K]", "lines: 95 % holds")
+    head = (
+        "case",
+        "found",
+        "bias [K]",
+        "spread [K]",
+        "stated [K]",
+        "95 % holds",
+        "lines: bias [K]",
+        "lines: 95 % holds",
+    )
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for case in CASES:
         fits = [case.fit(seed, n_bootstrap) for seed in range(n_curves)]
         found = [fit for fit in fits if isinstance(fit, GlassTransition)]
-        print(f"| {case.name} | {len(found)} of {n_curves} | {' | '.join(_scores(found, case.tg_k or 0.0))} |", flush=True)
+        print(
+            f"| {case.name} | {len(found)} of {n_curves} | {' | '.join(_scores(found, case.tg_k or 0.0))} |", flush=True
+        )
     print("\n| without a transition | given one | refused as |\n|---|---|---|")
     for case in WITHOUT:
         fits = [case.fit(seed, n_bootstrap) for seed in range(n_curves)]
@@ -137,10 +152,7 @@ def _scores(found: list[GlassTransition], tg_k: float) -> list[str]:
     if len(found) < 2:
         return ["-"] * 6
     values, errors, lines, of_lines = np.array(
-        [
-            (one.hyperbola_k.mean, one.hyperbola_k.stderr, one.lines_k.mean, one.lines_k.stderr)
-            for one in found
-        ],
+        [(one.hyperbola_k.mean, one.hyperbola_k.stderr, one.lines_k.mean, one.lines_k.stderr) for one in found],
         dtype=np.float64,
     ).T
     holds, lines_hold = (np.abs(v - tg_k) < 1.96 * e for v, e in ((values, errors), (lines, of_lines)))
@@ -158,7 +170,6 @@ def polymers(home: Path, smiles: list[str], preset: str, seed: int, threads: int
     """Run the probe for each, print what it gives, draw it."""
     from polyomics.md.engine import Hardware
     from polyomics.request import make_spec
-    from polyomics.simulation import Simulation
     from polyomics.study import run_study
 
     home.mkdir(parents=True, exist_ok=True)
@@ -178,7 +189,7 @@ def polymers(home: Path, smiles: list[str], preset: str, seed: int, threads: int
         _report_rates(simulation, home / f"glass_transition_{number}.png", one)
 
 
-def _report_rates(simulation: "Simulation", path: Path, title: str) -> None:  # noqa: F821
+def _report_rates(simulation: Simulation, path: Path, title: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -215,8 +226,8 @@ def _report_rates(simulation: "Simulation", path: Path, title: str) -> None:  # 
     print(f"\nDrawn in {path}.")
 
 
-def _text(estimate: "Estimate") -> str:  # noqa: F821
-    return f"{estimate.mean:.1f} ± {estimate.stderr:.1f}"
+def _text(estimate: Estimate) -> str:
+    return f"{estimate.mean:.1f} ± {estimate.stderr or float('nan'):.1f}"
 
 
 def main() -> None:

@@ -26,8 +26,8 @@ def heat_flows(
 ) -> list[HeatFlow]:
     """Independent heat flows through a ring of slabs, from a uniform temperature on.
 
-    Heat crosses a border as conductance times the difference of temperature, and at random as the fluctuation-dissipation
-    theorem says: <q²> = 2 G k T T' Δt. Kinetic energies scatter as canonical ones do.
+    Heat crosses a border as conductance times the difference of temperature, and at random as fluctuation and
+    dissipation go together: <q²> = 2 G k T² Δt. Kinetic energies scatter as canonical ones do.
 
     Args:
         conductivity_w_m_k: What is to be found.
@@ -63,7 +63,8 @@ def heat_flows(
             g = conductance * links * (1.0 + rise * (local - temperature_k) / max(difference_k, 1.0))
             noise = np.sqrt(2.0 * GAS_CONSTANT_KJ_MOL_K * np.maximum(g, 0.0) * local**2 * step_ps)
             heat = g * (temperature - beyond) * step_ps + noise * rng.standard_normal(local.shape)
-            temperature = temperature + (np.roll(heat, 1, axis=1) - heat + drift_kj_mol_ps * step_ps / n_slabs) / capacity
+            gained = np.roll(heat, 1, axis=1) - heat + drift_kj_mol_ps * step_ps / n_slabs
+            temperature = temperature + gained / capacity
         scatter = 1.0 + rng.standard_normal(temperature.shape) * np.sqrt(1.0 / degrees)
         kinetic[sample] = 0.5 * degrees * GAS_CONSTANT_KJ_MOL_K * temperature * scatter
         ends = kinetic[sample][:, [0, half]]

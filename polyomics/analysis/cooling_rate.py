@@ -5,14 +5,14 @@ Tg. With the Vogel-Fulcher-Tammann law, log10 τ = log10 τ_0 + B/(T - T_0), the
 
     Tg(q) = T_0 + B / (log10 q_0 - log10 q).
 
-q_0 is the rate at which a cell would fall out of equilibrium on the time scale of its vibrations. It is the least certain
-of the three, and a few rates within two decades say nothing of it. But it is nearly the same in all polymers: the
-constant C_1 of Williams, Landel & Ferry (1955, DOI 10.1021/ja01619a008) is log10 (q_0/q) at the calorimetric Tg,
-17.44 on average, which puts q_0 at about 5e7 K/ns. With q_0 given, Tg is a straight line in 1/(log10 q_0 - log10 q), and the
-range between the extreme values of q_0, two decades either way, becomes part of the error.
+q_0 is the rate at which a cell would fall out of equilibrium on the time scale of its vibrations. It is the least
+certain of the three, and a few rates within two decades say nothing of it. But it is nearly the same in all polymers:
+the constant C_1 of Williams, Landel & Ferry (1955, DOI 10.1021/ja01619a008) is log10 (q_0/q) at the calorimetric Tg,
+17.44 on average, which puts q_0 at about 5e7 K/ns. With q_0 given, Tg is a straight line in 1/(log10 q_0 - log10 q),
+and half the difference that two decades more or less of q_0 make is added to the error.
 
-A straight line in log10 q has as many parameters, but no reason: rates of simulations are 9 to 12 decades from those of a
-calorimeter, over which the dependence weakens to a fraction. It is given beside as what it is, a lower bound.
+A straight line in log10 q has as many parameters, but no reason: rates of simulations are 9 to 12 decades from those
+of a calorimeter, over which the dependence weakens to a fraction. It is given beside as what it is, a lower bound.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def extrapolated(
     if curve.slope < _SIGNIFICANT * curve.slope_stderr:
         raise NotIdentifiable(
             f"Tg rises by {linear.slope:.3g} ± {linear.slope_stderr:.2g} K a decade of cooling rate from "
-            f"{rates.min():.4g} to {rates.max():.4g} K/ns, which is less than two errors; simulate rates further apart, "
-            "or a larger cell"
+            f"{rates.min():.4g} to {rates.max():.4g} K/ns, which is less than two errors; simulate rates further "
+            "apart, or a larger cell"
         )
     if is_fitted:
         stderr = curve.stderr
@@ -130,7 +130,7 @@ def extrapolated(
 
 
 def _attempt_rate(decades: Array, values: Array, sigma: Array, target: float) -> tuple[float, bool]:
-    """log10 of q_0, and whether the data tell it: only if both far smaller and far larger ones fit worse by 4 (95 %)."""
+    """Exponent of q_0, and whether the data tell it: only if far smaller and far larger ones fit worse (95 %)."""
     usual = float(np.log10(CALORIMETRIC_K_PER_NS)) + WLF_C1
     if len(set(decades.tolist())) < FEWEST_RATES_FOR_FREE_VFT:
         return usual, False

@@ -11,10 +11,13 @@ strain) and Reuss (uniform stress) bound the moduli of a body made of such cells
 mean (Hill 1952, DOI 10.1088/0370-1298/65/5/307); the universal anisotropy A = 5 G_V/G_R + K_V/K_R - 6 is 0 for an
 isotropic body (Ranganathan & Ostoja-Starzewski 2008, DOI 10.1103/PhysRevLett.101.055504).
 
+**Noise.** Voigt's moduli are means over many elements of C. Reuss' need its inverse, and noise in C that is as large
+as its shear moduli leaves nothing of them. So what C is beside the isotropic stiffness of its Voigt moduli is made
+smaller by λ = 1 - χ²_noise/χ², at least 0: χ² is its square in units of its errors, χ²_noise the mean of that for noise
+alone. Without noise λ is 1 and Hill's averages are those of C; in noise alone they are Voigt's.
+
 **Errors.** The mean stress of every run is drawn anew with its covariance, 1,000 times and once more with the opposite
-sign. The error of any function of C is half the width of the middle 68 % of its values. Noise in C lowers its Reuss
-moduli and raises A; by how much the median over draws differs from the value at their centre is that bias, and is
-taken off.
+sign. The error of any function of C is half the width of the middle 68 % of its values.
 
 **Edges.** At constant pressure the strains e_i = L_i/<L_i> - 1 of the edges have <e_i e_j> = kT S_ij / V with the
 compliance S (Parrinello & Rahman 1982, DOI 10.1063/1.443248): for an isotropic body S_11 = 1/E, S_12 = -ν/E.
@@ -142,6 +145,13 @@ def isotropic_stiffness(bulk: float, shear: float) -> Array:
     return stiffness
 
 
+def _isotropic_part(matrices: Array) -> Array:
+    """Isotropic stiffnesses with the Voigt moduli of others, shape=(..., 6, 6)."""
+    averages = voigt(matrices)
+    bulk, shear = np.asarray(averages.bulk)[..., None, None], np.asarray(averages.shear)[..., None, None]
+    return bulk * isotropic_stiffness(1.0, 0.0) + shear * isotropic_stiffness(0.0, 1.0)
+
+
 def _invariants(matrix: Array) -> tuple[Array, Array, Array]:
     """M11+M22+M33, M12+M13+M23 and M44+M55+M66."""
     normal = matrix[..., :3, :3]
@@ -159,7 +169,7 @@ class MeanStress:
     covariance_gpa2: Array
     """Covariance matrix of the errors [GPa²], shape=(6, 6)."""
     n_independent: float
-    """Independent samples of the component that has fewest."""
+    """Independent samples, mean over components."""
 
 
 def mean_stress(stress_gpa: Array) -> MeanStress:
@@ -180,7 +190,7 @@ def mean_stress(stress_gpa: Array) -> MeanStress:
     n_independent = len(stress_gpa) / inefficiency
     widths = 1.0 / np.sqrt(np.maximum(n_independent - 1.0, 0.5))
     covariance = np.cov(stress_gpa.T, bias=True) * np.outer(widths, widths)
-    return MeanStress(stress_gpa.mean(axis=0), covariance, float(n_independent.min()))
+    return MeanStress(stress_gpa.mean(axis=0), covariance, float(n_independent.mean()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,56 +214,71 @@ class Stiffness:
     _without_a_start: Array
     """C without one of the starts [GPa], shape=(n_starts, 6, 6); empty where there are too few."""
 
-    @property
-    def is_stable(self) -> bool:
-        """Whether every strain costs energy: all eigenvalues of C are positive."""
-        return bool(np.linalg.eigvalsh(self.matrix_gpa).min() > 0.0)
+    @cached_property
+    def smooth_gpa(self) -> Array:
+        """C without what noise makes anisotropic in it [GPa], shape=(6, 6)."""
+        return self._smoothed(self.matrix_gpa)
 
     @property
     def softest_gpa(self) -> float:
-        """Smallest eigenvalue of C [GPa]."""
-        return float(np.linalg.eigvalsh(self.matrix_gpa).min())
+        """Smallest eigenvalue of `smooth_gpa` [GPa]; where it is positive every strain costs energy."""
+        return float(np.linalg.eigvalsh(self.smooth_gpa).min())
 
     def estimate(self, function: Callable[[Array], Array]) -> Estimate:
-        """The value of a function of C with its standard error, and without the bias that noise in C gives it.
-
-        Error and bias are those of the isotropic body of the same Voigt moduli with this noise: C has its noise
-        already, and with more of it on top would be unstable more often than it is.
+        """The value of a function of C with its standard error.
 
         Args:
             function: Of stiffnesses [GPa], shape=(..., 6, 6).
         """
-        return self._estimate(function, self._isotropic)
+        part = self._real_part(self.matrix_gpa)
+        isotropic = _isotropic_part(self._deviations)
+        drawn = function(self.smooth_gpa + isotropic + part * (self._deviations - isotropic))
+        return self._estimate(function, drawn, part)
 
-    def _estimate(self, function: Callable[[Array], Array], centre: Array) -> Estimate:
-        value, drawn = float(function(self.matrix_gpa)), function(centre + self._deviations)
+    def anisotropy(self) -> tuple[Estimate, bool]:
+        """Universal anisotropy, and whether noise in an isotropic body explains it only one time in a hundred."""
+        drawn = universal_anisotropy(self._smoothed(self.smooth_gpa + self._deviations))
+        limit = float(np.percentile(self._chi_squared(self._deviations), 99.0))
+        is_real = float(self._chi_squared(self.matrix_gpa)) > limit
+        return self._estimate(universal_anisotropy, drawn, self._real_part(self.matrix_gpa)), is_real
+
+    def _estimate(self, function: Callable[[Array], Array], drawn: Array, part: Array) -> Estimate:
+        value = float(function(self.smooth_gpa))
         low, high = np.percentile(drawn, _MIDDLE)
-        stderr = max((high - low) / 2.0, self._between_starts(function, centre))
+        stderr = max(float(high - low) / 2.0, self._between_starts(function, part))
         if stderr <= 0.0:
             return Estimate(value, None, self.n_independent, 1.0, 0, ("constant",))
         flags = ("few_samples",) if self.n_independent < FEW_SAMPLES else ()
-        bias = float(np.median(drawn) - function(centre))
-        return Estimate(value - bias, float(stderr), self.n_independent, 1.0, 0, flags)
+        return Estimate(value, stderr, self.n_independent, 1.0, 0, flags)
 
-    def _between_starts(self, function: Callable[[Array], Array], centre: Array) -> float:
+    def _between_starts(self, function: Callable[[Array], Array], part: Array) -> float:
         """Standard error from the spread between starts, by leaving out one at a time; 0 where there are too few."""
         n_starts = len(self._without_a_start)
         if n_starts < FEWEST_STARTS:
             return 0.0
-        values = function(centre + self._without_a_start - self.matrix_gpa)
+        moved = self._without_a_start - self.matrix_gpa
+        isotropic = _isotropic_part(moved)
+        values = function(self.smooth_gpa + isotropic + part * (moved - isotropic))
         return float(np.sqrt((n_starts - 1) * values.var()))
 
-    def anisotropy(self) -> tuple[Estimate, bool]:
-        """Universal anisotropy, and whether noise in an isotropic body explains it only one time in a hundred."""
-        by_noise = universal_anisotropy(self._isotropic + self._deviations)
-        found = self._estimate(universal_anisotropy, self.matrix_gpa)
-        is_real = float(universal_anisotropy(self.matrix_gpa)) > float(np.percentile(by_noise, 99.0))
-        return replace(found, mean=max(found.mean, 0.0)), is_real
+    def _smoothed(self, matrices: Array) -> Array:
+        isotropic = _isotropic_part(matrices)
+        return isotropic + self._real_part(matrices)[..., None, None] * (matrices - isotropic)
 
-    @property
-    def _isotropic(self) -> Array:
-        averages = voigt(self.matrix_gpa)
-        return isotropic_stiffness(float(averages.bulk), float(averages.shear))
+    def _real_part(self, matrices: Array) -> Array:
+        """How much of what is beside the isotropic part is more than noise, shape=(...)."""
+        by_noise = float(np.mean(self._chi_squared(self._deviations)))
+        part: Array = np.clip(1.0 - by_noise / np.maximum(self._chi_squared(matrices), 1e-300), 0.0, 1.0)
+        return part
+
+    def _chi_squared(self, matrices: Array) -> Array:
+        """Square of what is beside the isotropic part, in units of its errors, shape=(...)."""
+        above = np.triu_indices(N_COMPONENTS)
+        beside = (matrices - _isotropic_part(matrices))[..., above[0], above[1]]
+        errors = self.stderr_gpa[above]
+        smallest = max(float(errors.max()), 1e-12 * float(np.abs(self.matrix_gpa).max())) * 1e-6
+        squares: Array = ((beside / np.maximum(errors, smallest)) ** 2).sum(axis=-1)
+        return squares
 
     def nonlinearity(self) -> tuple[float, float] | None:
         """How much stiffer, as a part of the modulus, the cell is under -e than under +e, and the error of that.

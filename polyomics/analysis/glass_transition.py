@@ -1,4 +1,4 @@
-"""Where a curve over temperature bends from one straight branch into another: the glass transition of a stepwise cooling.
+"""Where a curve over temperature bends from one straight branch into another: the glass transition of a cooling.
 
 **Points.** Each temperature was held for a while. The start of the hold relaxes and is left out. The rest is short and
 correlated, so that its own correlation time is mostly noise; autocovariances are pooled over neighbouring
@@ -10,11 +10,11 @@ where C first falls to zero.
 
     y(T) = y_0 + s_g (T - T_0) + Δs H(T),   H = (T - T_0)/2 + √((T - T_0)²/4 + w²),   Δs ≥ 0:
 
-slope s_g far below T_0, s_g + Δs far above, and T_0 where both asymptotes cross. It is linear in all but T_0 and w, which
-are searched on a grid, so no start values are needed and no fit can fail to converge. The slope is within a tenth
-of Δs of that of its branch at |T - T_0| ≥ 8/3 w: points there are the branches, of which two straight lines give a
-second T_0. The window ends 200 K above T_0, and T_0 is that of the window, found by iteration: melts are not straight
-over more.
+slope s_g far below T_0, s_g + Δs far above, and T_0 where both asymptotes cross. It is linear in all but T_0 and w,
+which are searched on a grid, so no start values are needed and no fit can fail to converge; the best is then polished.
+The slope is within a tenth of Δs of that of its branch at |T - T_0| ≥ 8/3 w: points there are the branches, of which
+two straight lines give a second T_0. The window ends 200 K above T_0, and T_0 is that of the window, found by
+iteration: melts are not straight over more.
 
 **Error.** Bootstrap: to the fitted curve is added, at every temperature, a draw from the statistical error of its
 hold, and, where points scatter by more than that (frozen-in errors, a curve that is no hyperbola), the excess, drawn
@@ -27,7 +27,7 @@ from the residuals of all temperatures. What is stated is such that ± 1.96 of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -66,6 +66,7 @@ _NARROWEST_K = 2.0
 _WIDEST_PART = 1.0 / 8.0
 _N_CENTRES = 200
 _MOST_WINDOWS = 10
+_MOST_EVALUATIONS = 60
 _N_BOOTSTRAP = 400
 _LARGEST_ERROR_PART = 1.0 / 8.0
 _N_PARAMETERS = 5
@@ -209,8 +210,8 @@ def points_of_holds(temperature_k: ArrayLike, holds: Sequence[ArrayLike]) -> Poi
     shortest = min((len(one) for one in relaxed), default=0)
     if shortest < FEWEST_ROWS:
         raise NotEnoughData(
-            f"{len(series)} holds, the shortest with {shortest} rows after {RELAXING_FRACTION:.0%} of it were left out; "
-            f"an error bar takes {FEWEST_ROWS}: hold every temperature longer, or set a shorter report_ps"
+            f"{len(series)} holds, the shortest with {shortest} rows after {RELAXING_FRACTION:.0%} of it were left "
+            f"out; an error bar takes {FEWEST_ROWS}: hold every temperature longer, or set a shorter report_ps"
         )
     values = np.array([one[len(one) - shortest :] for one in relaxed])
     if not np.isfinite(values).all():
@@ -270,19 +271,20 @@ def fit_hyperbola(points: Points) -> Hyperbola:
     Raises:
         NotIdentifiable: There are too few points.
     """
-    return _Search(_enough(points)).best()
+    return _polished(points, _Search(_enough(points)).best())
 
 
 def window_of(points: Points) -> Points:
-    """The points up to 200 K above the transition, which is that of these points.
+    """The points up to 200 K above the transition, which is that of these points; all of them where none shows.
 
     Raises:
         NotIdentifiable: There are too few points.
     """
     window = _enough(points)
     for _ in range(_MOST_WINDOWS):
-        below = window.temperature_k <= _Search(window).best().centre_k + LONGEST_MELT_K
-        if below.all() or below.sum() < FEWEST_POINTS:
+        fit = _Search(window).best()
+        below = window.temperature_k <= fit.centre_k + LONGEST_MELT_K
+        if below.all() or below.sum() < FEWEST_POINTS or _p_of_parabola(window, fit) > SIGNIFICANCE:
             break
         window = window.only(below)
     return window
@@ -301,9 +303,10 @@ def glass_transition(points: Points, *, seed: int = 1, n_bootstrap: int = _N_BOO
     """
     window = window_of(points)
     search = _Search(window)
-    fit = search.best()
+    on_grid = search.best()
+    _refuse_smooth_curves(window, _p_of_parabola(window, on_grid))
+    fit = _polished(window, on_grid)
     p_value = _p_of_parabola(window, fit)
-    _refuse_smooth_curves(window, fit, p_value)
     _refuse_missing_branches(window, fit)
     draws = _draws(window, fit, np.random.default_rng(seed), n_bootstrap)
     found = search.all_best(draws)
@@ -404,6 +407,40 @@ class _Search:
         return np.asarray(self._centres[place] + np.where(inside, np.clip(shift, -1.0, 1.0), 0.0) * step_k)
 
 
+def _polished(points: Points, start: Hyperbola) -> Hyperbola:
+    """The best hyperbola between the nodes of the grid."""
+    from scipy.optimize import least_squares
+
+    if start.slope_melt <= start.slope_glass:
+        return start
+    low, high = np.unique(points.temperature_k)[[1, -2]]
+    widest = max(start.width_k, float(np.ptp(points.temperature_k)) * _WIDEST_PART)
+    reach = max(float(np.ptp(points.mean)), 1e-300)
+    slope = reach / float(np.ptp(points.temperature_k))
+
+    def curve(scaled: Array) -> Hyperbola:
+        centre, log_width, value, glass, step = scaled
+        return Hyperbola(
+            centre * 10.0, np.exp(log_width), value * reach, glass * slope, (glass + abs(step)) * slope, 0.0
+        )
+
+    def residuals(scaled: Array) -> Array:
+        return np.asarray((points.mean - curve(scaled).at(points.temperature_k)) / points.stderr)
+
+    guess = [
+        np.clip(start.centre_k, low, high) / 10.0,
+        np.log(start.width_k),
+        start.value / reach,
+        start.slope_glass / slope,
+        (start.slope_melt - start.slope_glass) / slope,
+    ]
+    narrow, wide = np.log(0.99 * _NARROWEST_K), np.log(1.01 * widest)
+    bounds = ([low / 10.0 - 1e-9, narrow, *[-np.inf] * 3], [high / 10.0 + 1e-9, wide, *[np.inf] * 3])
+    found = least_squares(residuals, guess, bounds=bounds, max_nfev=_MOST_EVALUATIONS)
+    chi_squared = 2.0 * float(found.cost)
+    return replace(curve(found.x), chi_squared=chi_squared) if chi_squared <= start.chi_squared else start
+
+
 def _bend(distance_k: Array, width_k: Array | float) -> Array:
     """H: nought far below, the distance far above."""
     bend: Array = 0.5 * distance_k + np.sqrt(0.25 * distance_k**2 + np.square(width_k))
@@ -413,7 +450,7 @@ def _bend(distance_k: Array, width_k: Array | float) -> Array:
 def _line_coefficients(points: Points, values: Array, origin_k: float) -> Array:
     """Value at the origin and slope of the best line of every column, shape=(2, n_sets)."""
     design = np.stack([np.ones(len(points)), points.temperature_k - origin_k], axis=1) / points.stderr[:, None]
-    return np.linalg.lstsq(design, values / points.stderr[:, None], rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(design, values / points.stderr[:, None], rcond=None)[0], dtype=np.float64)
 
 
 def _weighted_lines(points: Points, values: Array) -> Array:
@@ -448,7 +485,7 @@ def _p_of_parabola(window: Points, fit: Hyperbola) -> float:
     return float(stats.f.sf(gained / 2.0 / excess, 2, freedom))
 
 
-def _refuse_smooth_curves(window: Points, fit: Hyperbola, p_value: float) -> None:
+def _refuse_smooth_curves(window: Points, p_value: float) -> None:
     from scipy import stats
 
     if p_value <= SIGNIFICANCE:
@@ -493,8 +530,8 @@ def _refuse_uncertainty(window: Points, fit: Hyperbola, found: _Found, interval_
         )
     if fit.slope_melt - fit.slope_glass < 3.0 * step.std(ddof=1):
         raise NoTransition(
-            f"the slopes above and below the bend at {fit.centre_k:.0f} K differ by {fit.slope_melt - fit.slope_glass:.3g}"
-            f" ± {step.std(ddof=1):.3g}, less than three errors",
+            f"the slopes above and below the bend at {fit.centre_k:.0f} K differ by "
+            f"{fit.slope_melt - fit.slope_glass:.3g} ± {step.std(ddof=1):.3g}, less than three errors",
             "uncertain",
         )
 
@@ -542,9 +579,12 @@ def _central(draws: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _stderr(draws: Array) -> float:
-    """Such that ± 1.96 of it is as wide as the central 95 %."""
-    low, high = _central(draws[np.isfinite(draws)])
+def _stderr(draws: Array) -> float | None:
+    """Such that ± 1.96 of it is as wide as the central 95 %; none where fewer than half of the draws have a value."""
+    finite = draws[np.isfinite(draws)]
+    if len(finite) < len(draws) / 2:
+        return None
+    low, high = _central(finite)
     return (high - low) / (2 * 1.96)
 
 
@@ -561,8 +601,8 @@ def _assembled(
     flags: tuple[str, ...] = ()
     if stats.chi2.sf(fit.chi_squared, len(window) - _N_PARAMETERS) < SIGNIFICANCE:
         flags += ("not_linear",)
-    differences = (crossings - found.centre_k)[np.isfinite(crossings)]
-    if len(differences) > len(crossings) / 2 and abs(crossing - fit.centre_k) > 3.0 * _stderr(differences):
+    apart = _stderr(crossings - found.centre_k)
+    if apart is not None and abs(crossing - fit.centre_k) > 3.0 * apart:
         flags += ("methods_disagree",)
     if min(len(glass), len(melt)) < GLASS_BRANCH_POINTS:
         flags += ("few_points",)

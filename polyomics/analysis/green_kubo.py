@@ -156,7 +156,9 @@ def running_integrals(
     steps = 0.5 * interval_ps * (correlation[:, 1:] + correlation[:, :-1])
     integrals = np.concatenate([np.zeros((len(series), 1)), np.cumsum(steps, axis=1)], axis=1)
     first_step = 0.5 * interval_ps * float(correlation[:, 0].mean())
-    return RunningIntegrals(np.arange(n_lags) * np.float64(interval_ps), factor * integrals, whole[0].shape[0], factor * first_step)
+    return RunningIntegrals(
+        np.arange(n_lags) * np.float64(interval_ps), factor * integrals, whole[0].shape[0], factor * first_step
+    )
 
 
 def viscosity(integrals: RunningIntegrals) -> GreenKubo:

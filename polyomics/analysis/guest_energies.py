@@ -8,6 +8,9 @@ factor of the atoms is exact; the potential it makes is the same smooth function
 frame on a grid, by a Fourier transform, and interpolated by quintic splines. A molecule does not see its own images:
 what is computed is its energy with the atoms alone.
 
+**Maps**: the energy of single sites on a coarse grid, with a shorter cut-off, tells at little cost which places are
+worth an exact energy.
+
 **Cavities**: a site cannot be where one atom alone repels it by more than some energy. Small cubes that lie wholly
 within such a distance of one atom are closed; all places of all other cubes stay open, so leaving closed cubes out
 changes an average of Boltzmann factors by no more than that of this energy.
@@ -31,8 +34,10 @@ Bools = NDArray[np.bool_]
 
 COULOMB_KJ_MOL_NM = ELEMENTARY_CHARGE_C**2 * AVOGADRO_PER_MOL / (4e-9 * np.pi * VACUUM_PERMITTIVITY_F_M) / 1e3
 """Energy of two charges of 1 e at 1 nm [kJ/mol]."""
-CUBE_NM = 0.05
-"""Edge of the cubes that are open or closed, at most [nm]."""
+CUBE_NM = 0.07
+"""Edge of the cubes that are open or closed, at most [nm]; points of maps are their centres."""
+MAP_CUTOFF_NM = 0.6
+"""Cut-off of the energies in maps [nm]."""
 
 _EWALD_TOLERANCE = 1e-6
 _OVERSAMPLING = 2.5
@@ -40,6 +45,7 @@ _SPLINE_ORDER = 5
 _PAIRS_AT_ONCE = 2_000_000
 _ATOMS_AT_ONCE = 20_000
 _CLOSEST_NM = 1e-3
+_CLOSEST_IN_MAPS_NM = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +137,7 @@ class Surroundings:
         step = max(1, int(_PAIRS_AT_ONCE / (neighbours * n_sites)))
         for first in range(0, n, step):
             part = sites_nm[first : first + step]
-            energies[first : first + step] += self._pairs_kj_mol(part, sites)
+            energies[first : first + step] += sum(self._pairs_kj_mol(part, sites, self.cutoff_nm))
         if self._is_charged(sites):
             potential = self.potential_kj_mol_e(sites_nm.reshape(-1, 3)).reshape(n, n_sites)
             energies += potential @ sites.charges_e
@@ -154,24 +160,34 @@ class Surroundings:
         found: Array = map_coordinates(coefficients, places.T, order=_SPLINE_ORDER, mode="grid-wrap", prefilter=False)
         return found
 
-    def _pairs_kj_mol(self, sites_nm: Array, sites: Sites) -> Array:
-        """Everything within the cut-off, shape=(n,)."""
+    def _pairs_kj_mol(
+        self, sites_nm: Array, sites: Sites, cutoff_nm: float, closest_nm: float = _CLOSEST_NM
+    ) -> tuple[Array, Array]:
+        """Lennard-Jones and electrostatic energies within a cut-off [kJ/mol], each of shape=(n,).
+
+        Charges closer than `closest_nm` count as if they were so far apart.
+        """
         from scipy.spatial import cKDTree
         from scipy.special import erfc
 
         n, n_sites = sites_nm.shape[:2]
         mine = cKDTree(wrap(sites_nm.reshape(-1, 3), self.box_nm), boxsize=self.box_nm)
-        pairs = mine.sparse_distance_matrix(self._tree, self.cutoff_nm, output_type="ndarray")
+        pairs = mine.sparse_distance_matrix(self._tree, cutoff_nm, output_type="ndarray")
         row, atom = pairs["i"], pairs["j"]
         site, distance = row % n_sites, np.maximum(pairs["v"], _CLOSEST_NM)
         sigma, epsilon = self._mixed(sites)
         kind = self._type_of_atom[atom]
         ratio = (sigma[site, kind] / distance) ** 6
-        energy = 4.0 * epsilon[site, kind] * (ratio * ratio - ratio)
-        if self._is_charged(sites):
-            products = COULOMB_KJ_MOL_NM * sites.charges_e[site] * self.atoms.charges_e[atom]
-            energy += products * erfc(self._alpha_per_nm * distance) / distance
-        return np.bincount(row // n_sites, weights=energy, minlength=n)
+        repelling = 4.0 * epsilon[site, kind] * (ratio * ratio - ratio)
+        molecule = row // n_sites
+        van_der_waals: Array = np.bincount(molecule, weights=repelling, minlength=n).astype(np.float64)
+        if not self._is_charged(sites):
+            return van_der_waals, np.zeros(n)
+        distance = np.maximum(distance, closest_nm)
+        products = COULOMB_KJ_MOL_NM * sites.charges_e[site] * self.atoms.charges_e[atom]
+        attracting = products * erfc(self._alpha_per_nm * distance) / distance
+        electrostatic: Array = np.bincount(molecule, weights=attracting, minlength=n).astype(np.float64)
+        return van_der_waals, electrostatic
 
     def _mixed(self, sites: Sites) -> tuple[Array, Array]:
         """Lorentz-Berthelot σ [nm] and ε [kJ/mol] of every site and type of atom, shape=(n_sites, n_types)."""
@@ -234,6 +250,26 @@ class Surroundings:
 
     # ---------------------------------------------------------------- cavities
 
+    def energy_map(self, sites: Sites, number: int, energy_kj_mol: float) -> EnergyMap:
+        """About what the energy of one site is anywhere; see `open_cubes` for the arguments.
+
+        Repulsion is cut at `energy_kj_mol`, and charges count as no nearer than 0.15 nm, so
+        that the sum over the sites of a molecule is finite everywhere.
+        """
+        cubes = self.open_cubes(sites, number, energy_kj_mol)
+        one = Sites(*(values[number : number + 1] for values in vars(sites).values()))
+        values = np.full(cubes.is_open.size, energy_kj_mol)
+        points = cubes.centres_nm(cubes.open_numbers)
+        step = max(1, int(_PAIRS_AT_ONCE / (len(self.atoms) / self.volume_nm3 * 4.2 * MAP_CUTOFF_NM**3 + 1.0)))
+        cutoff_nm = min(MAP_CUTOFF_NM, self.cutoff_nm)
+        for first in range(0, len(points), step):
+            part = slice(first, first + step)
+            core, charge = self._pairs_kj_mol(points[part, None, :], one, cutoff_nm, _CLOSEST_IN_MAPS_NM)
+            if self._is_charged(one):
+                charge += self.potential_kj_mol_e(points[part]) * one.charges_e[0]
+            values[cubes.open_numbers[part]] = np.minimum(core, energy_kj_mol) + charge
+        return EnergyMap(cubes, values.reshape(cubes.is_open.shape))
+
     def open_cubes(self, sites: Sites, number: int, energy_kj_mol: float) -> Cubes:
         """The cubes a site can be in: all but those where one atom repels it everywhere by more than an energy.
 
@@ -282,10 +318,34 @@ class Cubes:
         points: Array = self.origin_nm + (corners + rng.random((n, 3))) * self.step_nm
         return points
 
+    def centres_nm(self, numbers: Ints) -> Array:
+        """Centres of cubes [nm], shape=(n, 3)."""
+        corners = np.stack(np.unravel_index(numbers, self.is_open.shape), axis=-1)
+        centres: Array = self.origin_nm + (corners + 0.5) * self.step_nm
+        return centres
+
     def holds(self, points_nm: Array) -> Bools:
         """Whether points are in open cubes, shape=(n,)."""
         places = np.floor((points_nm - self.origin_nm) / self.step_nm).astype(int) % np.array(self.is_open.shape)
         found: Bools = self.is_open[tuple(places.T)]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyMap:
+    """The energy of one site at the centres of cubes."""
+
+    cubes: Cubes
+    """The cubes."""
+    values_kj_mol: Array
+    """Energies [kJ/mol], shape=(n_x, n_y, n_z)."""
+
+    def at_kj_mol(self, points_nm: Array) -> Array:
+        """About the energy at points, between centres linearly [kJ/mol], shape=(n,)."""
+        from scipy.ndimage import map_coordinates
+
+        places = (points_nm - self.cubes.origin_nm) / self.cubes.step_nm - 0.5
+        found: Array = map_coordinates(self.values_kj_mol, places.T, order=1, mode="grid-wrap")
         return found
 
 

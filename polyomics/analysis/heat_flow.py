@@ -9,9 +9,9 @@ conduction.
 together, so the error of their ratio is that of the mean of Q_b / <Q> - g_b / <g> over blocks. Heat given in one moment
 and taken back in the next cancels within a block.
 
-**Straightness.** The residuals of the profile from its two lines are correlated between slabs; Hotelling's T² with their
-covariance over blocks tells whether they are more than noise. Whether they matter is another question: they do where
-they make up more than 2 % of the variance of the profile (what R² < 0.98 says of one without noise).
+**Straightness.** The residuals of the profile from its two lines are correlated between slabs; Hotelling's T² with
+their covariance over blocks tells whether they are more than noise. Whether they matter is another question: they do
+where they make up more than 2 % of the variance of the profile (what R² < 0.98 says of one without noise).
 
 **Length.** Heat carriers that would fly further than to the next slab are cut short; 1/κ grows as 1/L
 (Schelling, Phillpot & Keblinski 2002, DOI 10.1103/PhysRevB.65.144306) and its intercept is that of the bulk.
@@ -53,7 +53,10 @@ LARGEST_IMBALANCE = 0.1
 N_ERRORS = 3.0
 """How many standard errors a value must be from nothing, and gradients from each other, to count."""
 REFUSAL = 1e-3
-"""A profile is refused as bent when chance alone would bend it so this rarely; a refusal is not to be a matter of luck."""
+"""A profile is refused as bent when chance alone would bend it so this rarely: that is not to be a matter of luck."""
+FEWEST_RELAXATION_TIMES = 5.0
+"""How long the steady part must be, in relaxation times of the profile, to be believed; twice that, where it does not
+look steady."""
 _N_POINTS = 200
 
 
@@ -97,8 +100,12 @@ class Steady:
     """Energy that integration made in unit time: the change of the cell's energy less the heat it was given."""
     first_ps: float
     """Time of the first sample used: before it the profile was still coming about [ps]."""
+    used_ps: float
+    """Length of all blocks together [ps]."""
     is_steady: bool
-    """Whether that was over in the first half."""
+    """Whether the transient was over in the first half."""
+    relaxation_ps: float
+    """About how long the profile takes to come about [ps]; infinite where that cannot be told."""
 
     @property
     def n_slabs(self) -> int:
@@ -113,7 +120,8 @@ class Steady:
     @property
     def distance_nm(self) -> Array:
         """Distance from the middle of the hot slab to those of the slabs up to the cold one, shape=(n_slabs/2 + 1,)."""
-        return np.arange(self.n_slabs // 2 + 1) * self.slab_nm
+        distance: Array = np.arange(self.n_slabs // 2 + 1, dtype=np.float64) * self.slab_nm
+        return distance
 
     @property
     def halves_k(self) -> tuple[Array, Array]:
@@ -161,7 +169,7 @@ class Conductivity:
 
     value: Estimate
     """[W/(m K)]. Flags, besides those of means: `energy_drift`: errors of integration make 5 to 25 % of the heat.
-    `not_steady`: the profile was still coming about in the second half, or heat given and heat taken differ."""
+    `not_steady`: the flow did not look steady in the second half either, or heat given and heat taken differ."""
     length_nm: float
     """Edge of the box along the flow [nm]."""
     slope_k_nm: float
@@ -179,7 +187,9 @@ def steady(flow: HeatFlow) -> Steady:
     first = min(relaxed, len(flow.time_ps) // 2)
     is_steady = first == relaxed
     n_used = len(flow.time_ps) - first
-    n_blocks = min(n_used // 2, _n_blocks(flow, first))
+    interval_ps, relaxation_ps = _interval_ps(flow), _relaxation_ps(flow, first)
+    n_long = n_used * interval_ps / (BLOCK_RELAXATION_TIMES * relaxation_ps)
+    n_blocks = min(n_used // 2, int(np.clip(n_long, USUAL_BLOCKS, MOST_BLOCKS)))
     if n_blocks < FEWEST_BLOCKS:
         raise NotEnoughData(
             f"{n_used} samples of steady heat flow, from {flow.time_ps[first]:g} ps on, are too few "
@@ -192,8 +202,8 @@ def steady(flow: HeatFlow) -> Steady:
         means: Array = series[first:].reshape(n_blocks, size, *series.shape[1:]).mean(axis=1)
         return means
 
-    interval_ps = _interval_ps(flow)
-    temperature_k = 2.0 * blocks(flow.kinetic_kj_mol) / (blocks(flow.degrees) * GAS_CONSTANT_KJ_MOL_K)
+    with np.errstate(invalid="ignore"):
+        temperature_k = 2.0 * blocks(flow.kinetic_kj_mol) / (blocks(flow.degrees) * GAS_CONSTANT_KJ_MOL_K)
     if not np.isfinite(temperature_k).all():
         raise NotEnoughData("a slab holds no atoms for a whole block; take fewer slabs, or a larger cell")
     return Steady(
@@ -204,7 +214,9 @@ def steady(flow: HeatFlow) -> Steady:
         cold_kj_mol_ps=blocks(flow.cold_kj_mol) / interval_ps,
         drift_kj_mol_ps=_drift_kj_mol_ps(flow),
         first_ps=float(flow.time_ps[first]),
+        used_ps=n_blocks * size * interval_ps,
         is_steady=is_steady,
+        relaxation_ps=relaxation_ps,
     )
 
 
@@ -212,7 +224,7 @@ def conductivity(found: Steady) -> Conductivity:
     """Thermal conductivity, or an error where it is not one.
 
     Raises:
-        NotEnoughData: There are too few slabs.
+        NotEnoughData: There are too few slabs, or the profile had no time to come about.
         NotIdentifiable: Heat or slope cannot be told from nothing, or the energy drifts.
         NotLinear: The profile is not straight.
     """
@@ -222,6 +234,7 @@ def conductivity(found: Steady) -> Conductivity:
     heat, slope = found.heat_kj_mol_ps, 0.5 * np.add(*found.slopes_k_nm)
     for what, series, unit in (("heat flow", heat, "kJ/(mol ps)"), ("gradient", slope, "K/nm")):
         _refuse_nothing(what, series, unit)
+    _refuse_haste(found)
     _refuse_drift(found)
     _refuse_bent(found)
     value = float(heat.mean() / (2.0 * found.area_nm2 * slope.mean())) * KJ_MOL_PS_NM_K_IN_W_M_K
@@ -308,24 +321,23 @@ def _first_steady(flow: HeatFlow) -> int:
     return max(firsts) * size
 
 
-def _n_blocks(flow: HeatFlow, first: int) -> int:
-    """As many blocks as are five relaxation times long, 12 to 30.
+def _relaxation_ps(flow: HeatFlow, first: int) -> float:
+    """Relaxation time of the profile, d² / (4 π² a) [ps], d being the distance between hot and cold.
 
-    The slowest mode of a profile between two temperatures at a distance d decays within d² / (4 π² a). For the
-    diffusivity a = κ / c the heat capacity c of a unit of volume is taken as k for every degree of freedom.
+    That is the slowest mode between two temperatures. For the diffusivity a = κ / c the heat capacity c of a unit of
+    volume is taken as k for every degree of freedom.
     """
-    half = flow.kinetic_kj_mol.shape[1] // 2
-    slab_nm = float(flow.box_nm[2]) / (2 * half)
-    energy = flow.kinetic_kj_mol[first:].mean(axis=0) / (0.5 * GAS_CONSTANT_KJ_MOL_K * flow.degrees[first:].mean(axis=0))
-    fall_k_nm = float(energy[1] + energy[-1] - energy[half - 1] - energy[half + 1]) / (2.0 * (half - 2) * slab_nm)
+    n_slabs = flow.kinetic_kj_mol.shape[1]
+    half, slab_nm = n_slabs // 2, float(flow.box_nm[2]) / n_slabs
+    degrees = flow.degrees[first:].mean(axis=0)
+    temperature_k = flow.kinetic_kj_mol[first:].mean(axis=0) / (0.5 * GAS_CONSTANT_KJ_MOL_K * np.maximum(degrees, 1.0))
+    fall_k = 0.5 * float(temperature_k[[1, -1]].sum() - temperature_k[[half - 1, half + 1]].sum())
     heat = 0.5 * float((flow.hot_kj_mol - flow.cold_kj_mol)[first:].mean()) / _interval_ps(flow)
-    conductance = heat / (2.0 * float(flow.box_nm[0] * flow.box_nm[1]) * fall_k_nm) if fall_k_nm > 0.0 else 0.0
-    if not conductance > 0.0:
-        return USUAL_BLOCKS
-    capacity = GAS_CONSTANT_KJ_MOL_K * float(flow.degrees[first:].sum(axis=1).mean()) / float(np.prod(flow.box_nm))
-    relaxation_ps = (half * slab_nm) ** 2 * capacity / (4.0 * np.pi**2 * conductance)
-    n_long = (flow.time_ps[-1] - flow.time_ps[first]) / (BLOCK_RELAXATION_TIMES * relaxation_ps)
-    return int(np.clip(n_long, USUAL_BLOCKS, MOST_BLOCKS))
+    if not (fall_k > 0.0 and heat > 0.0):
+        return float("inf")
+    conductivity = heat * (half - 2) * slab_nm / (2.0 * float(flow.box_nm[0] * flow.box_nm[1]) * fall_k)
+    capacity = GAS_CONSTANT_KJ_MOL_K * float(degrees.sum()) / float(np.prod(flow.box_nm))
+    return float((half * slab_nm) ** 2 * capacity / (4.0 * np.pi**2 * conductivity))
 
 
 def _drift_kj_mol_ps(flow: HeatFlow) -> float:
@@ -365,6 +377,16 @@ def _refuse_nothing(what: str, series: Array, unit: str) -> None:
         raise NotIdentifiable(
             f"the {what} is {estimate.mean:.3g} ± {error:.2g} {unit}, which cannot be told from nothing; run the stage "
             "longer, or set a larger temperature difference"
+        )
+
+
+def _refuse_haste(found: Steady) -> None:
+    needed_ps = found.relaxation_ps * FEWEST_RELAXATION_TIMES * (1.0 if found.is_steady else 2.0)
+    if found.used_ps < needed_ps:
+        raise NotEnoughData(
+            f"the profile takes some {found.relaxation_ps:.2g} ps to come about, and {found.used_ps:.3g} ps "
+            f"{'' if found.is_steady else 'that do not look steady '}are left to average; run the stage longer, or "
+            "take a shorter cell"
         )
 
 

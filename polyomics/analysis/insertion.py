@@ -6,6 +6,8 @@ U the energy of the molecule at a random place with a random orientation, averag
 count at constant pressure. Places are drawn from cavities only, and the average is multiplied with the part of the box
 that is cavity (Mezei 1980, DOI 10.1080/00268978000101971); elsewhere one atom alone repels the molecule by
 `CLOSED_KT` kT or more, so what is left out is below exp(-40) times the Boltzmann factor of all attraction.
+Of these places, those that look good on a coarse map of energies are taken more often for an exact energy, and weigh
+less in turn, so that the map changes the error and not the average.
 
 The error is that of a mean over correlated frames. It holds only where many places share the average. An average that
 few places make is a sample of rare events and can be wrong by more than its error; it is flagged.
@@ -13,13 +15,13 @@ few places make is a sample of rare events and can be wrong by more than its err
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyomics.analysis.guest_energies import Guest, Surroundings
+from polyomics.analysis.guest_energies import EnergyMap, Guest, Surroundings
 from polyomics.analysis.statistics import Estimate, estimate_mean
 from polyomics.errors import NotEnoughData, OutOfReach
 from polyomics.units import GAS_CONSTANT_KJ_MOL_K
@@ -32,6 +34,11 @@ FEWEST_EFFECTIVE = 100.0
 """Fewer insertions than this that count make the flag `few_insertions_dominate`."""
 LARGEST_SHARE = 0.3
 """A larger share of one frame does so too, where there are enough frames."""
+SOFTENING = 1.5
+"""Maps are trusted as if it were so much hotter: they overestimate steep repulsion."""
+AT_RANDOM = 0.2
+"""Part of the places that are chosen without looking at the map, so that no place weighs too much."""
+
 _FRAMES_TO_SHARE = 10
 
 
@@ -46,7 +53,10 @@ class FrameInsertions:
     n_tried: int
     """Places drawn to find that."""
     energies_kj_mol: Array
-    """Energies at some of these places [kJ/mol], all equally likely, shape=(n,)."""
+    """Energies at some of the free places [kJ/mol], shape=(n,)."""
+    weights: Array
+    """How much each counts: the mean of a function over free places is the mean of weight times function, shape=(n,).
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,65 +91,99 @@ def insert(
     surroundings: Surroundings,
     guest: Guest,
     n_tried: int,
+    n_energies: int,
     temperature_k: float,
     rng: np.random.Generator,
-    *,
-    most_energies: int | None = None,
-    in_cavities: bool = True,
 ) -> FrameInsertions:
     """Try a molecule at random places of one frame.
 
     Args:
         surroundings: The frame.
         guest: The molecule.
-        n_tried: How many places.
-        temperature_k: Temperature [K]; it decides what is closed.
+        n_tried: How many places are drawn.
+        n_energies: How many of them are chosen, with repetition, for an exact energy.
+        temperature_k: Temperature [K]; it decides what is closed, and which places look good.
         rng: Random numbers.
-        most_energies: Compute so many energies at most: small molecules find more places than are needed. All by
-            default.
-        in_cavities: Draw places from cavities only.
     """
-    fraction, sites_nm = candidates_nm(surroundings, guest, n_tried, temperature_k, rng, in_cavities=in_cavities)
-    free = fraction * len(sites_nm) / n_tried
-    chosen = sites_nm[:most_energies]
-    energies = surroundings.energies_kj_mol(chosen, guest.sites) if len(chosen) else np.empty(0)
-    return FrameInsertions(surroundings.volume_nm3, free, n_tried, energies)
+    fraction, sites_nm, weights = chosen_nm(surroundings, guest, n_tried, n_energies, temperature_k, rng)
+    energies = surroundings.energies_kj_mol(sites_nm, guest.sites) if len(sites_nm) else np.empty(0)
+    return FrameInsertions(surroundings.volume_nm3, fraction, n_tried, energies, weights)
 
 
-def candidates_nm(
+def chosen_nm(
     surroundings: Surroundings,
     guest: Guest,
     n_tried: int,
+    n_energies: int,
     temperature_k: float,
     rng: np.random.Generator,
-    *,
-    in_cavities: bool = True,
-) -> tuple[float, Array]:
-    """Part of the box that places are drawn from, and sites of those with none in a closed place [nm].
+) -> tuple[float, Array, Array]:
+    """Free places of a molecule, those that look good more often; see `insert` for the arguments.
 
     Returns:
-        A fraction, and positions, shape=(n, n_sites, 3) with n at most `n_tried`.
+        The part of all places that is free, positions of sites at n of them [nm], shape=(n, n_sites, 3), and the
+        weights of these, shape=(n,); see `FrameInsertions`.
     """
-    if not in_cavities:
-        return 1.0, oriented_nm(guest, rng.random((n_tried, 3)) * surroundings.box_nm, rng)
-    closed_kj_mol = CLOSED_KT * GAS_CONSTANT_KJ_MOL_K * temperature_k
-    cubes = surroundings.open_cubes(guest.sites, guest.reference, closed_kj_mol)
+    kt = GAS_CONSTANT_KJ_MOL_K * temperature_k
+    maps = maps_of(surroundings, guest, CLOSED_KT * kt)
+    fraction, sites_nm = candidates_nm(guest, maps, n_tried, rng)
+    n_free = len(sites_nm)
+    if not n_free:
+        return 0.0, sites_nm, np.empty(0)
+    likelihood = _likelihood(guest, maps, sites_nm, kt)
+    chosen, counts = np.unique(rng.choice(n_free, n_energies, p=likelihood), return_counts=True)
+    weights = counts * (len(chosen) / n_energies) / (n_free * likelihood[chosen])
+    return fraction * n_free / n_tried, sites_nm[chosen], weights
+
+
+def insert_anywhere(
+    surroundings: Surroundings, guest: Guest, n_tried: int, rng: np.random.Generator
+) -> FrameInsertions:
+    """Widom's own way: places from the whole box, all with exact energies. Right, and slow."""
+    sites_nm = oriented_nm(guest, rng.random((n_tried, 3)) * surroundings.box_nm, rng)
+    energies = surroundings.energies_kj_mol(sites_nm, guest.sites)
+    return FrameInsertions(surroundings.volume_nm3, 1.0, n_tried, energies, np.ones(n_tried))
+
+
+Maps = Mapping[int, EnergyMap]
+"""Maps of energies by number of the site; alike sites share one."""
+
+
+def maps_of(surroundings: Surroundings, guest: Guest, closed_kj_mol: float) -> Maps:
+    """Maps of the sites of a molecule, up to the energy that closes a place [kJ/mol]."""
+    made: dict[tuple[float, ...], EnergyMap] = {}
+    maps: dict[int, EnergyMap] = {}
+    for number in range(len(guest.sites)):
+        kind = tuple(float(values[number]) for values in vars(guest.sites).values())
+        if kind not in made:
+            made[kind] = surroundings.energy_map(guest.sites, number, closed_kj_mol)
+        maps[number] = made[kind]
+    return maps
+
+
+def candidates_nm(guest: Guest, maps: Maps, n_tried: int, rng: np.random.Generator) -> tuple[float, Array]:
+    """Draw places from where the reference site can be; keep those with no site in a closed place.
+
+    Returns:
+        The part of the box that was drawn from, and positions of sites [nm], shape=(n, n_sites, 3) with n at most
+        `n_tried`.
+    """
+    cubes = maps[guest.reference].cubes
     if not len(cubes.open_numbers):
         return 0.0, np.empty((0, len(guest.sites), 3))
     sites_nm = oriented_nm(guest, cubes.points_nm(n_tried, rng), rng)
-    known = {_kind(guest, guest.reference): cubes}
     for number in range(len(guest.sites)):
-        if number == guest.reference or guest.sites.epsilon_kj_mol[number] == 0.0:
-            continue
-        kind = _kind(guest, number)
-        if kind not in known:
-            known[kind] = surroundings.open_cubes(guest.sites, number, closed_kj_mol)
-        sites_nm = sites_nm[known[kind].holds(sites_nm[:, number])]
+        if number != guest.reference:
+            sites_nm = sites_nm[maps[number].cubes.holds(sites_nm[:, number])]
     return cubes.open_fraction, sites_nm
 
 
-def _kind(guest: Guest, number: int) -> tuple[float, float]:
-    return float(guest.sites.sigma_nm[number]), float(guest.sites.epsilon_kj_mol[number])
+def _likelihood(guest: Guest, maps: Maps, sites_nm: Array, kt: float) -> Array:
+    """How likely each place is to be chosen: mostly by what the map says, some at random, shape=(n,)."""
+    about = sum(maps[number].at_kj_mol(sites_nm[:, number]) for number in range(len(guest.sites)))
+    looks = np.exp(-(about - np.min(about)) / (SOFTENING * kt))
+    mixed: Array = (1.0 - AT_RANDOM) * looks / looks.sum() + AT_RANDOM / len(sites_nm)
+    return mixed / mixed.sum()
 
 
 def widom(frames: Sequence[FrameInsertions], temperature_k: float) -> Widom:
@@ -158,7 +202,8 @@ def widom(frames: Sequence[FrameInsertions], temperature_k: float) -> Widom:
     kt = GAS_CONSTANT_KJ_MOL_K * temperature_k
     mean_volume = float(np.mean([frame.volume_nm3 for frame in frames]))
     factors = [
-        np.exp(-frame.energies_kj_mol / kt)
+        frame.weights
+        * np.exp(-frame.energies_kj_mol / kt)
         * (frame.free_fraction * frame.volume_nm3 / mean_volume / max(1, len(frame.energies_kj_mol)))
         for frame in frames
     ]

@@ -7,6 +7,11 @@ In the steady state an acceleration a_x = A cos(kz) keeps up a velocity u_x = V 
 (Hess 2002, DOI 10.1063/1.1421362). The velocity is what is measured, so it is the fluidity 1/η that has errors with a
 Gauss distribution, and averages and lines are of fluidities; η is taken from them at the end. Turning A around turns
 the flow around, so 1/η is an even function of A: 1/η = 1/η₀ + c A² for small A.
+
+The thermostat takes heat from all velocities alike, and so momentum from the profile. In the steady state it takes what
+the acceleration puts in, M A V / 2 a time, with a friction that is that over twice the kinetic energy K: of the
+acceleration only A (1 - p) is left for viscosity to balance, with p = M V² / 4K, the profile's part of the kinetic
+energy. Where p is not small the fluid is colder than the thermostat believes as well, and the flow does not count.
 """
 
 from __future__ import annotations
@@ -19,10 +24,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from polyomics.analysis.slope import disagree, line_through
 from polyomics.analysis.statistics import Estimate, estimate_mean
-from polyomics.errors import NotEnoughData, NotIdentifiable
+from polyomics.errors import NotEnoughData, NotIdentifiable, NotLinear
 
 Array = NDArray[np.float64]
 
+FASTEST = 0.05
+"""Part of the kinetic energy that is the profile's, above which a flow is too fast to count."""
 LARGEST_ERROR = 0.5
 """With a larger relative error of the viscosity there is no value."""
 DIFFER_ERRORS = 2.0
@@ -45,6 +52,8 @@ class Flow:
     """Amplitude V of the velocity [nm/ps], of the part of the run that is steady."""
     fluidity: Estimate
     """1/η [1/(Pa s)]."""
+    profile_part: float
+    """Part of the kinetic energy that is the profile's."""
 
     @property
     def shear_rate_per_s(self) -> float:
@@ -81,7 +90,13 @@ class ZeroShear:
     """Viscosity of the line at those flows [Pa s], shape=(n_used,)."""
 
 
-def flow(amplitudes_nm_ps: ArrayLike, acceleration_nm_ps2: float, wave_nm: float, density_kg_m3: float) -> Flow:
+def flow(
+    amplitudes_nm_ps: ArrayLike,
+    acceleration_nm_ps2: float,
+    wave_nm: float,
+    density_kg_m3: float,
+    mass_per_kinetic: float,
+) -> Flow:
     """Fluidity from the record of a flow; its start is left out where it is not yet steady.
 
     Args:
@@ -89,6 +104,7 @@ def flow(amplitudes_nm_ps: ArrayLike, acceleration_nm_ps2: float, wave_nm: float
         acceleration_nm_ps2: Amplitude of the acceleration [nm/ps²].
         wave_nm: Length of the wave [nm].
         density_kg_m3: Density [kg/m³].
+        mass_per_kinetic: Mass over kinetic energy, of all of the cell, the flow included [amu/(kJ/mol) = ps²/nm²].
 
     Raises:
         NotEnoughData: There are no values, or some that are not finite.
@@ -101,14 +117,17 @@ def flow(amplitudes_nm_ps: ArrayLike, acceleration_nm_ps2: float, wave_nm: float
     factor = (
         _NM_PS_IN_M_S * (wave_per_nm * _PER_NM_IN_PER_M) ** 2 / (acceleration_nm_ps2 * _NM_PS2_IN_M_S2 * density_kg_m3)
     )
-    return Flow(acceleration_nm_ps2, wave_per_nm, velocity, _scaled(velocity, factor))
+    part = 0.25 * mass_per_kinetic * velocity.mean**2
+    fluidity = _scaled(velocity, factor / (1.0 - min(part, 0.5)))
+    return Flow(acceleration_nm_ps2, wave_per_nm, velocity, fluidity, part)
 
 
 def zero_shear(flows: Sequence[Flow]) -> ZeroShear:
     """The viscosity at vanishing amplitude.
 
-    A line of the fluidity over A² through the slowest flows: through all of them, if chance explains how they leave it,
-    or else through fewer, the fastest being left out first; through two there always is one.
+    A line of the fluidity over A² through the slowest flows that are no faster than `FASTEST`: through all of them, if
+    chance explains how they leave it, or else through fewer, the fastest being left out first; through two there always
+    is one.
 
     Args:
         flows: In any order, with different amplitudes, at the same wave.
@@ -116,8 +135,17 @@ def zero_shear(flows: Sequence[Flow]) -> ZeroShear:
     Raises:
         NotEnoughData: A flow has too few independent samples for an error.
         NotIdentifiable: The flow is lost in thermal motion.
+        NotLinear: All flows are as fast as thermal motion.
     """
-    ordered = sorted(flows, key=lambda one: one.acceleration_nm_ps2)
+    slow = [one for one in flows if one.profile_part <= FASTEST]
+    if not slow:
+        least = min(flows, key=lambda one: one.profile_part)
+        raise NotLinear(
+            f"already the slowest flow, at an acceleration of {least.acceleration_nm_ps2:g} nm/ps², has "
+            f"{least.profile_part:.0%} of the kinetic energy, where {FASTEST:.0%} is the most: it is as fast as the "
+            "thermal motion; set smaller accelerations"
+        )
+    ordered = sorted(slow, key=lambda one: one.acceleration_nm_ps2)
     fluidities = [one.fluidity for one in ordered]
     if any(one.stderr is None for one in fluidities):
         raise NotEnoughData(

@@ -1,19 +1,19 @@
 """Young's modulus, Poisson's ratio and yield from stress-strain curves of small cells, in which noise is large.
 
 **Elastic part.** Per axis a least squares line of stress over strain from 0 to a window; the modulus is the mean of the
-slopes. The window is the largest of a few for which a parabola through all axes has no curvature beyond
-`CURVATURE_ERRORS` errors. The lines have free intercepts: a cell is not free of stress when the stretch begins, and a
-viscous part of the stress is there at once. Where the line crosses zero stress the strain is counted from (toe
-compensation, as in ASTM D638).
+slopes. Of a few windows that one counts whose line has the smallest error by noise and by curvature together. The
+lines have free intercepts: a cell is not free of stress when the stretch begins, and a viscous part of the stress is
+there at once. Strains of yield are counted from where the line crosses zero stress (toe compensation, as in ASTM D638).
 
 **Errors.** Two roads, the larger one counts: the noise along each curve, with its correlation in time (the residuals'
-statistical inefficiency), and the spread between axes, which also holds what differs between them.
+statistical inefficiency), and the spread between axes, which also holds what differs between them. To the error of the
+modulus comes what the curvature that noise does not explain makes of its slope.
 
 **Yield.** The curves are averaged over axes and smoothed by local parabolas. A maximum after which the stress falls by
 more than the noise is the yield point. Where there is none but the curve bends, it is where the elastic line meets the
 line through the second half. Errors are from curves made anew: with resampled blocks of the residuals, and with
-axes weighted at random. The first of these also tells by how much noise raises a maximum, which is taken off.
-What a second smoothing would change is added to the error of a maximum.
+axes weighted at random. The first of these also tells by how much noise raises a maximum, which is taken off; what a
+second smoothing would change is added to the error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ Array = NDArray[np.float64]
 MPA_PER_BAR = 0.1
 WINDOWS = (0.04, 0.03, 0.02, 0.015, 0.01, 0.005)
 """Largest strains of the elastic fit that are tried, from the largest on."""
-CURVATURE_ERRORS = 1.0
-"""A parabola's quadratic term of more errors than this is curvature."""
 FEWEST_ROWS = 8
 """Rows of an axis within the window below which it is not tried."""
 IDENTIFIED_ERRORS = 3.0
@@ -51,7 +49,7 @@ _N_BINS = 120
 _FEWEST_BINS = 12
 _N_REPLICATES = 300
 _BINS_IN_PARABOLA = 7
-_DEGREE_OF_CURVES = 6
+_DEGREE_OF_STRESS, _DEGREE_OF_SIDES = 6, 2
 _ROUNDING = 1e-9
 _ONE_SIGMA = (15.87, 84.13)
 
@@ -170,12 +168,16 @@ def elastic(pulls: Sequence[Pull]) -> Elastic:
     Raises:
         NotEnoughData: There are too few independent rows for a line and its error.
     """
-    of_stress = _inefficiency(pulls, [p.stress_mpa for p in pulls])
-    of_sides = _inefficiency(pulls, [p.lateral_strain for p in pulls])
-    window = _window(pulls, of_stress)
+    of_stress = _inefficiency(pulls, [p.stress_mpa for p in pulls], _DEGREE_OF_STRESS)
+    of_sides = _inefficiency(pulls, [p.lateral_strain for p in pulls], _DEGREE_OF_SIDES)
+    window, bending = _window(pulls, of_stress)
     stress = [_fitted(p.strain, p.stress_mpa, window, 1, of_stress) for p in pulls]
     poisson = _contraction(pulls, window, of_sides)
-    return Elastic(_combined(stress, 1), poisson, window, float(np.mean([fit.coefficients[0] for fit in stress])))
+    intercept = float(np.mean([fit.coefficients[0] for fit in stress]))
+    reached = min(window, *(float(p.strain[-1]) for p in pulls))
+    modulus = _combined(stress, 1)
+    modulus = replace(modulus, stderr=float(np.hypot(modulus.stderr or 0.0, bending)))
+    return Elastic(modulus, poisson, reached, intercept)
 
 
 def refuse_flow(found: Elastic) -> None:
@@ -267,14 +269,14 @@ def _contraction(pulls: Sequence[Pull], window: float, inefficiency: float) -> E
     return None
 
 
-def _inefficiency(pulls: Sequence[Pull], series: Sequence[Array]) -> float:
+def _inefficiency(pulls: Sequence[Pull], series: Sequence[Array], degree: int) -> float:
     """Rows between independent ones, from the whole curves less smooth polynomials, mean over axes.
 
     A window has too few rows to tell.
     """
     found = []
     for one, values in zip(pulls, series, strict=True):
-        smooth_part = np.polynomial.Polynomial.fit(one.strain, values, min(_DEGREE_OF_CURVES, len(values) // 4))
+        smooth_part = np.polynomial.Polynomial.fit(one.strain, values, min(degree, len(values) // 4))
         residuals = values - smooth_part(one.strain)
         is_smooth = np.ptp(residuals) <= _ROUNDING * np.ptp(values)
         found.append(1.0 if is_smooth else statistical_inefficiency(residuals))
@@ -285,7 +287,7 @@ def _fitted(x: Array, y: Array, window: float, degree: int, inefficiency: float)
     used = x <= window * (1.0 + 1e-9)
     x, y = x[used], y[used]
     powers = np.vander(x, degree + 1, increasing=True)
-    coefficients: Array = np.linalg.lstsq(powers, y, rcond=None)[0]
+    coefficients = np.asarray(np.linalg.lstsq(powers, y, rcond=None)[0], dtype=np.float64)
     residuals = y - powers @ coefficients
     n_independent = len(y) / inefficiency
     freedom = n_independent - degree - 1.0
@@ -296,7 +298,7 @@ def _fitted(x: Array, y: Array, window: float, degree: int, inefficiency: float)
         )
     inverse = np.linalg.inv(powers.T @ powers / len(y))
     variance = float(np.mean(residuals**2)) / freedom
-    errors: Array = np.sqrt(variance * np.diag(inverse))
+    errors = np.asarray(np.sqrt(variance * np.diag(inverse)), dtype=np.float64)
     return _Fit(coefficients, errors, n_independent)
 
 
@@ -313,26 +315,32 @@ def _combined(fits: Sequence[_Fit], power: int, *, between: bool = True) -> Esti
     return Estimate(float(values.mean()), stderr, n_independent, 1.0, 0, flags)
 
 
-def _window(pulls: Sequence[Pull], inefficiency: float) -> float:
-    """The largest strain up to which the curves are straight within their errors; else the smallest that can be."""
-    smallest = None
+def _window(pulls: Sequence[Pull], inefficiency: float) -> tuple[float, float]:
+    """The window whose line has the smallest error, that by noise and that by curvature together, and the latter.
+
+    A parabola c ε² that goes with the line makes its slope wrong by c times the window; of the square of that, what the
+    noise of c explains is taken off.
+    """
+    noise, bending = {}, {}
     for window in WINDOWS:
         if min(int((p.strain <= window * (1.0 + 1e-9)).sum()) for p in pulls) < FEWEST_ROWS:
             break
         try:
-            parabolas = [_fitted(p.strain, p.stress_mpa, window, 2, inefficiency) for p in pulls]
-            curvature = _combined(parabolas, 2, between=False)
+            lines, parabolas = (
+                [_fitted(p.strain, p.stress_mpa, window, n, inefficiency) for p in pulls] for n in (1, 2)
+            )
         except NotEnoughData:
             break
-        smallest = window
-        if abs(curvature.mean) < CURVATURE_ERRORS * (curvature.stderr or 0.0):
-            break
-    if smallest is None:
+        slope, curvature = _combined(lines, 1, between=False), _combined(parabolas, 2, between=False)
+        excess = max(0.0, curvature.mean**2 - (curvature.stderr or 0.0) ** 2)
+        noise[window], bending[window] = slope.stderr or 0.0, excess**0.5 * window
+    if not noise:
         raise NotEnoughData(
             f"up to a strain of {WINDOWS[0]:g} there are not the {FEWEST_ROWS} rows of stress, enough of them "
             "independent, that a modulus needs; stretch more slowly"
         )
-    return smallest
+    best = min(noise, key=lambda window: float(np.hypot(noise[window], bending[window])))
+    return best, bending[best]
 
 
 @dataclass(frozen=True, eq=False)

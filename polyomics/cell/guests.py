@@ -8,18 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.analysis.guest_energies import Guest, Sites, Surroundings
-from polyomics.analysis.insertion import candidates_nm
+from polyomics.analysis.insertion import chosen_nm
 from polyomics.cell.cell import Cell
 from polyomics.errors import CellNotPacked, InvalidSettings
-from polyomics.forcefield.gases import GAS_NAMES, GasModel, gas_model
+from polyomics.forcefield.gases import GAS_FORMULAS, GAS_NAMES, GasModel, gas_model
 from polyomics.units import GAS_CONSTANT_KJ_MOL_K
 
-__all__ = ["GAS_NAMES", "atoms_of", "gas_model", "guest_of", "places_for_guests_nm", "with_guests"]
+__all__ = [
+    "GAS_FORMULAS",
+    "GAS_NAMES",
+    "atoms_of",
+    "gas_model",
+    "guest_of",
+    "places_for_guests_nm",
+    "with_guests",
+]
 
 Array = NDArray[np.float64]
 
 PLACES_TRIED = 20_000
 """Places tried for one guest in one round."""
+ENERGIES = 300
+"""Energies computed of these."""
 MOST_ROUNDS = 5
 HIGHEST_KT = 30.0
 """Energy [kT] above which a place is not taken: the push would heat the cell."""
@@ -164,12 +174,12 @@ def _place(surroundings: Surroundings, guest: Guest, temperature_k: float, rng: 
     """Sites of the guest at one place, shape=(n_sites, 3); none where it fits nowhere."""
     kt = GAS_CONSTANT_KJ_MOL_K * temperature_k
     for _ in range(MOST_ROUNDS):
-        _, sites_nm = candidates_nm(surroundings, guest, PLACES_TRIED, temperature_k, rng)
+        _, sites_nm, weights = chosen_nm(surroundings, guest, PLACES_TRIED, ENERGIES, temperature_k, rng)
         if not len(sites_nm):
             continue
         energies = surroundings.energies_kj_mol(sites_nm, guest.sites) / kt
         if energies.min() < HIGHEST_KT:
-            weights = np.exp(energies.min() - energies)
+            weights = weights * np.exp(energies.min() - energies)
             chosen: Array = sites_nm[rng.choice(len(weights), p=weights / weights.sum())]
             return chosen
     return None

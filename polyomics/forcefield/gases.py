@@ -24,8 +24,9 @@ from polyomics.units import GAS_CONSTANT_KJ_MOL_K
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-GAS_NAMES = ("he", "h2", "co2", "n2", "o2", "ch4", "h2o")
-"""Gases there are models of."""
+GAS_FORMULAS = {"he": "He", "h2": "H2", "co2": "CO2", "n2": "N2", "o2": "O2", "ch4": "CH4", "h2o": "H2O"}
+"""Gases there are models of: name -> formula."""
+GAS_NAMES = tuple(GAS_FORMULAS)
 
 _ON_A_LINE = 1e-9
 
@@ -50,8 +51,6 @@ class GasModel:
 
     name: str
     """Name of the gas, as in `GAS_NAMES`."""
-    formula: str
-    """Its formula."""
     source: str
     """Where the numbers are from."""
     positions_nm: Array
@@ -114,7 +113,6 @@ def gas_model(name: str) -> GasModel:
     positions = np.array([site["position_nm"] for site in sites], dtype=np.float64)
     return GasModel(
         name=name,
-        formula=content["formula"],
         source=content["source"],
         positions_nm=positions - masses @ positions / masses.sum(),
         sigma_nm=np.array([site["sigma_nm"] for site in sites], dtype=np.float64),

@@ -51,7 +51,8 @@ class Slabs:
             [system.getConstraintParameters(i)[:2] for i in range(system.getNumConstraints())], dtype=np.int64
         ).reshape(-1, 2)
         groups = connected_groups(len(masses), pairs)
-        degrees = 3.0 * np.bincount(groups) - np.bincount(groups[pairs[:, 0]], minlength=int(groups.max()) + 1)
+        n_pairs = np.bincount(groups[pairs[:, 0]], minlength=int(groups.max()) + 1)
+        degrees = (3.0 * np.bincount(groups) - n_pairs).astype(np.float64)
         return cls(n_slabs, masses, groups, degrees)
 
     def slab_of_group(self, positions_nm: Array, edge_nm: float) -> Integers:
@@ -73,7 +74,7 @@ class Slabs:
         """
         squared = self.masses_amu * np.einsum("ax,ax->a", velocities_nm_ps, velocities_nm_ps)
         slab_of_atom = slab_of_group[self.group_of_atom]
-        kinetic = 0.5 * np.bincount(slab_of_atom, weights=squared, minlength=self.n_slabs)
+        kinetic: Array = 0.5 * np.bincount(slab_of_atom, weights=squared, minlength=self.n_slabs).astype(np.float64)
         degrees = np.bincount(slab_of_group, weights=self.degrees_of_group, minlength=self.n_slabs)
         return kinetic, degrees * (1.0 - 3.0 / degrees.sum())
 

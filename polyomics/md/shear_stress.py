@@ -7,8 +7,8 @@ energy itself, the pressure, and in isotropic matter the elastic energy, which i
 left of finite strain is the anisotropy of a snapshot's stiffness. OpenMM's whole tensor takes twelve energies.
 
 A cut-off without a switch makes such differences of energies noisy: every pair that the strain moves across the cut-off
-adds a jump that no force knows of, half as large as the stress itself in a Lennard-Jones liquid with OpenMM's strain of
-0.001. So the energies here are those of forces switched off over the last 0.1 nm; `docs/probes/viscosity.md` has
+adds a jump that no force knows of, a third as large as the stress itself in a Lennard-Jones liquid with OpenMM's strain
+of 0.001. So the energies here are those of forces switched off over the last 0.1 nm; `docs/probes/viscosity.md` has
 numbers.
 
 Molecules are strained as rigid bodies, their centres of mass moving with the box. The stress is then that between
@@ -26,6 +26,7 @@ import openmm
 from numpy.typing import NDArray
 from openmm import unit
 
+from polyomics.md.stress import stress_meter
 from polyomics.units import KJ_MOL_NM3_IN_BAR
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ def shear_components(stress: Array) -> Array:
 
 
 def _nonbonded_alone(engine: Engine) -> openmm.System:
+    """The forces between molecules, ready for boxes that are not rectangular.
+
+    GPU platforms decide when a context is made whether its box may ever be askew, and a barostat that shears boxes
+    makes them expect it.
+    """
     system = engine.system()
     for index in reversed(range(system.getNumForces())):
         if not isinstance(system.getForce(index), openmm.NonbondedForce):
@@ -138,6 +144,7 @@ def _nonbonded_alone(engine: Engine) -> openmm.System:
         force.setSwitchingDistance(engine.nonbonded.cutoff_nm - SWITCHED_NM)
     for index in reversed(range(system.getNumConstraints())):
         system.removeConstraint(index)
+    system.addForce(stress_meter())
     return system
 
 

@@ -182,7 +182,7 @@ def _refuse_what_is_no_solid(found: Elasticity, property_name: str, curves: list
                 "below the glass transition), and short runs of a small cell are noisy (take a larger preset)",
                 curves,
             )
-    if not found.stiffness.is_stable:
+    if found.stiffness.softest_gpa <= 0.0:
         raise NotIdentifiable(
             f"{property_name} takes a stiffness that resists every strain; its smallest eigenvalue is "
             f"{found.stiffness.softest_gpa:.2f} GPa: the runs are too short for their noise, or the cell yields; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ FAST_K_PER_NS = 1.0
 """Above this rate Tg is tens of kelvin above that of calorimetry."""
 TEMPERATURE = "temperature [K]"
 _N_CURVE = 200
+_Fit = tuple[str, Hyperbola | Polynomial, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,7 @@ class CoolingRun:
         return thermo["box_x_nm"] * thermo["box_y_nm"] * thermo["box_z_nm"]
 
     def log_volumes(self) -> Points:
-        """ln of the specific volume in cm³/g over temperature, whose slope is the thermal expansion [1/K]."""
+        """Logarithm of the specific volume in cm³/g over temperature, whose slope is the thermal expansion [1/K]."""
         return self.points(np.log(self.volume_nm3 / (self.mass_amu * AMU_PER_NM3_IN_G_CM3)))
 
     def enthalpies_j_g(self) -> Points:
@@ -222,7 +224,7 @@ def enthalpy_curves(simulation: Simulation, property_name: str) -> list[Curve]:
     return [*curves, heat]
 
 
-def _points(name: str, points: Points, y: Array, y_stderr: Array, **place: str) -> Curve:
+def _points(name: str, points: Points, y: Array, y_stderr: Array, **place: Any) -> Curve:
     return Curve(
         name=name,
         x=tuple(points.temperature_k.tolist()),
@@ -238,12 +240,13 @@ def _fits(
     points: Points,
     found: GlassTransition | NotIdentifiable,
     transform: Callable[[Array], Array],
-    **place: str,
+    **place: Any,
 ) -> list[Curve]:
     """The hyperbola and the two lines, each up to where they cross; without a transition, what was tried."""
     if isinstance(found, GlassTransition):
-        low, high, middle = *found.window.temperature_k[[0, -1]].tolist(), found.lines_k.mean
-        tried = [
+        x_window, middle = found.window.temperature_k, found.lines_k.mean
+        low, high = float(x_window[0]), float(x_window[-1])
+        tried: list[_Fit] = [
             ("hyperbola", found.fit, low, high),
             ("glass_line", found.lines[0], low, max(low, middle)),
             ("melt_line", found.lines[1], min(middle, high), high),
@@ -258,15 +261,17 @@ def _fits(
     return curves
 
 
-def _attempts(points: Points) -> list[tuple[str, Hyperbola | Polynomial, float, float]]:
+def _attempts(points: Points) -> list[_Fit]:
     """Fits that do not tell of a transition."""
     try:
         window = window_of(points)
     except NotIdentifiable:
         return []
-    low, high = window.temperature_k[[0, -1]].tolist()
-    fits = (("tried_hyperbola", fit_hyperbola(window)), ("tried_parabola", fit_polynomial(window, 2)))
-    return [(what, fit, low, high) for what, fit in fits]
+    low, high = float(window.temperature_k[0]), float(window.temperature_k[-1])
+    return [
+        ("tried_hyperbola", fit_hyperbola(window), low, high),
+        ("tried_parabola", fit_polynomial(window, 2), low, high),
+    ]
 
 
 def _sought(points: Points, log_volumes: Points) -> GlassTransition | NotIdentifiable:
@@ -287,11 +292,16 @@ def _advice(points: Points, log_volumes: Points, error: NoTransition) -> str:
         return f"the window from {low:.0f} to {high:.0f} K is too short: let the cooling take more steps"
     if error.trouble == "no_transition":
         expansion = float(fit_polynomial(log_volumes, 1).coefficients[0])
+        if expansion <= 0.0:
+            return (
+                f"the volume does not shrink on cooling ({expansion:.2g} 1/K), so the melt was still relaxing: start "
+                "from a longer melt, and cool more slowly"
+            )
         if expansion < LEAST_EXPANSION_OF_MELT_PER_K:
             return f"the window is too cold, it expands like a glass ({expansion:.2g} 1/K): start above {high:.0f} K"
         if low > COLDEST_TO_BLAME_K:
             return f"the window is too hot, it expands like a melt ({expansion:.2g} 1/K): cool below {low:.0f} K"
     return (
-        f"the window from {low:.0f} to {high:.0f} K is too short for errors as large as these: cool more slowly, take a "
-        "larger cell, start higher above the transition or end deeper below it"
+        f"the window from {low:.0f} to {high:.0f} K is too short for errors as large as these: cool more slowly, take "
+        "a larger cell, start higher above the transition or end deeper below it"
     )

@@ -122,6 +122,8 @@ def answer(
     shown += _over_rate(name, known)
     dependence = rate_dependence(*zip(*known, strict=True))
     _refuse_liquid(name, dependence, shown)
+    moduli = [one.elastic.modulus_mpa for one in found.rates]
+    _refuse_liquid("the tensile modulus", rate_dependence([one.rate_per_s for one in found.rates], moduli), shown)
     return replace(value, flags=(*value.flags, *found.slowest.flags, *_flags(value, dependence))), shown
 
 

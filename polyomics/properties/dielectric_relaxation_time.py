@@ -23,9 +23,9 @@ class DielectricRelaxationTime(Property):
 
     M is averaged over 0.2 ps before, so that vibrations of bonds do not count; slower rattling does, as a time near
     nought. For a single Debye process it is 1/(2π f) at the frequency f of the loss peak; for a broader one longer.
-    There is a value only where φ falls below e⁻² within a tenth of the run and the dipole has no frozen part, that is where
-    the run is about twenty relaxation times long; the failure else says how far φ fell, and keeps φ as a curve. The
-    permittivity ε' and the loss ε'' over the frequencies that the run tells are curves, also where there is no
+    There is a value only where φ falls below e⁻² within a tenth of the run and the dipole has no frozen part, that is
+    where the run is about twenty relaxation times long; the failure else says how far φ fell, and keeps φ as a curve.
+    The permittivity ε' and the loss ε'' over the frequencies that the run tells are curves, also where there is no
     value. M is that of the periodic cell under conducting boundaries: its time is that of the permittivity, not that of
     a single molecule.
     """

@@ -17,9 +17,9 @@ from polyomics.simulation import Simulation
 class ElasticAnisotropy(Property):
     """Universal elastic anisotropy A = 5 G_V/G_R + K_V/K_R - 6 of the stiffness, 0 in isotropic matter.
 
-    A check rather than a property of a glass: how far so small a cell is from the bulk. What noise adds on average is
-    taken off. All 21 elements of the stiffness are kept as a curve, in the order 11, 12, ..., 16, 22, ..., 66 of the
-    components xx, yy, zz, xy, xz, yz. Flags: `anisotropic`: noise alone would do it one time in a hundred.
+    A check rather than a property of a glass: how far so small a cell is from the bulk, beyond what noise adds; in
+    noise alone it is 0. All 21 elements of the stiffness are kept as a curve, in the order 11, 12, ..., 16, 22, ...,
+    66 of the components xx, yy, zz, xy, xz, yz. Flags: `anisotropic`: noise alone would do it one time in a hundred.
     """
 
     name = "elastic_anisotropy"
@@ -43,7 +43,7 @@ class ElasticAnisotropy(Property):
             y_stderr=tuple(found.stderr_gpa[above].tolist()),
             kind="points",
         )
-        if not found.is_stable:
+        if found.softest_gpa <= 0.0:
             raise NotIdentifiable(
                 f"{self.name} takes a stiffness that resists every strain; its smallest eigenvalue is "
                 f"{found.softest_gpa:.2f} GPa: the cell flows, or the runs are too short for their noise",

@@ -1,6 +1,6 @@
 """Glass transition temperature at the rate of a calorimeter."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementConte
 from polyomics.records import Curve
 from polyomics.simulation import Simulation
 
-_AXES = {"x_name": "cooling rate [K/ns]", "y_name": "glass transition temperature [K]"}
+_AXES: dict[str, Any] = {"x_name": "cooling rate [K/ns]", "y_name": "glass transition temperature [K]"}
 _N_CURVE = 100
 
 
@@ -22,10 +22,11 @@ class GlassTransitionTemperatureExtrapolated(Property):
     """Glass transition temperature extrapolated from three or more simulated rates to 10 K/min [K].
 
     Tg(q) = T_0 + B / (log10 q_0 - log10 q), the Vogel-Fulcher-Tammann law with relaxation time and rate inverse to
-    each other; log10 q_0 is 17.44 above the calorimetric rate, give or take 2, which is in the error, unless five or more
-    rates tell it. The curves show a straight line in log10 q too, which is a lower bound. Flags: `few_rates`: three
-    rates, so one bad Tg would not be noticed; `far_extrapolation`: over more than three times the decades simulated;
-    `not_linear`: the transitions leave the law by more than their errors; `attempt_rate_fitted`: q_0 is from these data.
+    each other; log10 q_0 is 17.44 above the calorimetric rate, give or take 2, which is in the error, unless five or
+    more rates tell it. The curves show a straight line in log10 q too, which is a lower bound. Flags: `few_rates`:
+    three rates, so one bad Tg would not be noticed; `far_extrapolation`: over more than three times the decades
+    simulated; `not_linear`: the transitions leave the law by more than their errors; `attempt_rate_fitted`: q_0 is
+    from these data.
     """
 
     name = "glass_transition_temperature_extrapolated"

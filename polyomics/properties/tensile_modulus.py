@@ -13,11 +13,11 @@ from polyomics.simulation import Simulation
 class TensileModulus(Property):
     """Young's modulus E at the slowest strain rate there is, mean over the axes that were stretched [GPa].
 
-    The slope of engineering stress over strain in the largest window of 0.5 to 4 % in which the curves are straight
-    within their noise; a curve that bends as tanh(ε/ε_y) then loses 0.3 (window/ε_y)² of its slope at zero. The error
-    holds correlated noise and the spread between axes. Refused: a slope within three errors of zero, and one that goes
-    with the rate to a power above 0.5 (a liquid). Rates are 1e8 to 1e10 per second, those of experiments 1e-3: the
-    curve over rates shows the trend, and no value is extrapolated.
+    The slope of engineering stress over strain up to 0.5 to 4 %, whichever has the smallest error by noise and by
+    curvature together. The error holds correlated noise or the spread between axes, whichever is larger, and what
+    curvature is seen; a curve that bends as tanh(ε/ε_y) loses 0.3 (window/ε_y)² of its slope at zero. Refused: a slope
+    within three errors of zero, and one that goes with the rate to a power above 0.5 (a liquid). Rates are 1e8 to
+    1e10 per second, those of experiments 1e-3: the curve over rates shows the trend, and no value is extrapolated.
 
     Flags: `one_rate`: a liquid could not be told from a solid by its rates; `rate_dependent`: the value goes with the
     rate beyond its noise; `noisy`: the error is above a quarter of the value; `one_axis`: the error does not hold

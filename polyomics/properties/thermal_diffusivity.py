@@ -29,7 +29,7 @@ class ThermalDiffusivity(Property):
     name = "thermal_diffusivity"
     unit = "m2/s"
     definition = "Thermal conductivity over density and quantum-corrected specific heat capacity at constant pressure."
-    reference = "definition; the parts as in thermal_conductivity and specific_heat_capacity_cp"
+    reference = "as thermal_conductivity; heat capacity: Berens et al. 1983, DOI 10.1063/1.446044"
     needs: ClassVar[Ensemble] = "npt"
     also_needs: ClassVar[tuple[str, ...]] = ("heat_flow", "vibrations")
     probe: ClassVar[str | None] = "thermal_conductivity"
@@ -37,9 +37,7 @@ class ThermalDiffusivity(Property):
     def _measure(self, simulation: Simulation, context: MeasurementContext) -> list[Result]:
         refuse_oriented(simulation, self.name)
         conductivity = _without_curves(simulation)
-        capacity = next(
-            item for item in HeatCapacityCp().measure(simulation, context) if isinstance(item, Measurement)
-        )
+        capacity = next(item for item in HeatCapacityCp().measure(simulation, context) if isinstance(item, Measurement))
         density = estimate_mean(simulation.sample.thermo["density_g_cm3"])
         value = conductivity.mean / (density.mean * G_CM3_IN_KG_M3 * capacity.value)
         parts = (

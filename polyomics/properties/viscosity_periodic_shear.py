@@ -25,6 +25,8 @@ from polyomics.records import Curve
 from polyomics.simulation import Simulation
 from polyomics.stage_output import StageOutput
 
+FEW_RELAXATIONS = 3.0
+"""Relaxation times of the chains in a flow that are too few for a steady state."""
 SHORT_WAVE, SHORTEST_WAVE = 0.5, 3.0
 """Wave number times the size of molecules from which on a viscosity is flagged, and refused."""
 
@@ -40,7 +42,8 @@ class ViscosityPeriodicShear(Property):
 
     Flags: `outside_linear_response`: the lowest two amplitudes have viscosities that differ by more than two errors, so
     that slower flows may have yet another one. `shears_faster_than_relaxation`: the slowest flow shears by more than 1
-    within the relaxation time of the chains. `finite_wavelength`: the wave is not long against the molecules, k times
+    within the relaxation time of the chains. `few_relaxations`: a flow is shorter than three relaxation times of the
+    chains, so that it may not be steady. `finite_wavelength`: the wave is not long against the molecules, k times
     their size being above 0.5; the value is below that of a long wave. `one_amplitude`: nothing tells whether shear
     matters. `chain_relaxation_unknown`: no frames were stored beside the stress. `drifting`, `few_samples`: as
     elsewhere, of the velocity.
@@ -77,7 +80,8 @@ class ViscosityPeriodicShear(Property):
         except StepFailed as error:
             error.curves = tuple(curves)
             raise
-        flags = _flags(flows, motion, size)
+        shortest_ps = min(float(output.stage["duration_ps"]) for output in outputs)
+        flags = _flags(flows, motion, size, shortest_ps)
         if motion is None and has_chains(simulation):
             flags += ("chain_relaxation_unknown",)
         estimate = found.viscosity_pa_s
@@ -145,6 +149,7 @@ def _flow(output: StageOutput) -> Flow:
         float(last["acceleration_nm_ps2"]),
         float(last["wave_nm"]),
         float(last["density_kg_m3"]),
+        float(last["mass_amu"]) / float(np.mean([piece["kinetic_energy_kj_mol"].mean() for piece in arrays])),
     )
 
 
@@ -169,10 +174,11 @@ def _size_nm(simulation: Simulation, motion: ChainMotion | None) -> float:
     return max(spacing_nm, 0.0 if motion is None else float(np.sqrt(motion.squared_radius_nm2)))
 
 
-def _flags(flows: Sequence[Flow], motion: ChainMotion | None, size: float) -> tuple[str, ...]:
+def _flags(flows: Sequence[Flow], motion: ChainMotion | None, size: float, shortest_ps: float) -> tuple[str, ...]:
     slowest_ps = (motion.relaxation_ps if motion else None) or 0.0
     of = {
         "shears_faster_than_relaxation": flows[0].shear_rate_per_s * 1e-12 * slowest_ps > 1.0,
+        "few_relaxations": shortest_ps < FEW_RELAXATIONS * slowest_ps,
         "finite_wavelength": size > SHORT_WAVE,
     }
     return tuple(flag for flag, holds in of.items() if holds)

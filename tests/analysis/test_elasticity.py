@@ -131,7 +131,7 @@ def test_a_stiffness_without_noise_comes_back(seed: int) -> None:
     matrix = random_stable(seed)
     found = stiffness(runs(matrix, even_gpa=random_stable(seed + 10)), 50.0)
     assert found.matrix_gpa == pytest.approx(matrix, abs=1e-9)
-    assert found.is_stable
+    assert found.softest_gpa == pytest.approx(np.linalg.eigvalsh(matrix).min())
     assert found.even_gpa == pytest.approx(random_stable(seed + 10), abs=1e-9)
 
 
@@ -145,12 +145,12 @@ QUANTITIES = {
 
 @pytest.mark.parametrize("n_starts", [1, 3])
 def test_errors_are_the_spread_between_repetitions_and_there_is_no_bias(n_starts: int) -> None:
-    """Noise that puts 20 % on single shear elements, stress correlated in time and between components."""
+    """Noise that puts a third on single shear elements, stress correlated in time and between components."""
     n_repeats = 40
     values = {name: [] for name in QUANTITIES}
     for seed in range(n_repeats):
         found = stiffness(
-            runs(ISOTROPIC, noise_gpa=0.018 * np.sqrt(n_starts), n=150, seed=seed, n_starts=n_starts), 50.0
+            runs(ISOTROPIC, noise_gpa=0.03 * np.sqrt(n_starts), n=150, seed=seed, n_starts=n_starts), 50.0
         )
         for name, (function, _) in QUANTITIES.items():
             estimate = found.estimate(function)
@@ -161,7 +161,7 @@ def test_errors_are_the_spread_between_repetitions_and_there_is_no_bias(n_starts
         assert abs(means.mean() - truth) < 4 * spread / np.sqrt(n_repeats), name
         assert 0.75 < np.sqrt((errors**2).mean()) / spread < (1.4 if n_starts == 1 else 1.7), name
         within = (np.abs(means - truth) < 2 * errors).mean()
-        assert within > 0.85, name
+        assert within > 0.8, name
 
 
 def test_a_glass_that_is_noisy_is_not_called_anisotropic_and_a_crystal_is() -> None:
@@ -171,6 +171,19 @@ def test_a_glass_that_is_noisy_is_not_called_anisotropic_and_a_crystal_is() -> N
     crystal, is_real = stiffness(runs(cubic(6.0, 3.4, 3.4), noise_gpa=0.01), 50.0).anisotropy()
     assert is_real
     assert crystal.mean == pytest.approx(float(universal_anisotropy(cubic(6.0, 3.4, 3.4))), abs=3 * crystal.stderr)
+
+
+@pytest.mark.parametrize("noise_gpa", [1e-5, 0.003, 0.1])
+def test_noise_is_taken_out_and_anisotropy_is_not(noise_gpa: float) -> None:
+    """In a crystal, Hill's average is the crystal's while noise is small, and Voigt's where it is all there is."""
+    matrix = cubic(6.0, 3.4, 3.4)
+    found = stiffness(runs(matrix, noise_gpa=noise_gpa), 50.0)
+    shear = found.estimate(lambda m: hill(m).shear)
+    truth = hill(matrix).shear if noise_gpa < 0.01 else voigt(matrix).shear
+    assert shear.mean == pytest.approx(float(truth), abs=3.5 * shear.stderr)
+    if noise_gpa < 0.01:
+        assert shear.stderr < 0.1 * float(voigt(matrix).shear - reuss(matrix).shear) + noise_gpa * 10
+        assert found.smooth_gpa == pytest.approx(matrix, abs=4 * found.stderr_gpa.max())
 
 
 def test_elements_that_disagree_with_their_mirrors_widen_all_errors() -> None:
@@ -187,8 +200,8 @@ def test_elements_that_disagree_with_their_mirrors_widen_all_errors() -> None:
 
 
 def test_an_unstable_stiffness_is_known_as_such() -> None:
-    assert not stiffness(runs(isotropic_stiffness(BULK, -0.1), noise_gpa=0.001), 50.0).is_stable
-    assert stiffness(runs(ISOTROPIC, noise_gpa=0.001), 50.0).is_stable
+    assert stiffness(runs(isotropic_stiffness(BULK, -0.1), noise_gpa=0.001), 50.0).softest_gpa < 0
+    assert stiffness(runs(ISOTROPIC, noise_gpa=0.001), 50.0).softest_gpa > 0
 
 
 def test_a_quadratic_answer_shows() -> None:

@@ -98,7 +98,7 @@ def test_without_a_maximum_two_lines_meet_at_yield() -> None:
 
 def test_a_rubber_does_not_yield() -> None:
     pulls = stretches(rubber_mpa, 1)
-    with pytest.raises(NotIdentifiable, match="no yield up to a strain of 0.2"):
+    with pytest.raises(NotIdentifiable, match=r"no yield up to a strain of 0\.2:"):
         yield_point(pulls, elastic(pulls))
 
 

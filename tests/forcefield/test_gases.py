@@ -5,7 +5,7 @@ import pytest
 
 from polyomics.errors import UnknownName
 from polyomics.forcefield.data import read_data
-from polyomics.forcefield.gases import GAS_NAMES, gas_model, principal_moments_amu_nm2
+from polyomics.forcefield.gases import GAS_FORMULAS, GAS_NAMES, gas_model, principal_moments_amu_nm2
 
 MOLAR_MASSES = {"he": 4.0026, "h2": 2.016, "co2": 44.009, "n2": 28.014, "o2": 31.998, "ch4": 16.043, "h2o": 18.015}
 BOND_NM = {"co2": 0.116, "n2": 0.110, "o2": 0.121, "h2o": 0.1}
@@ -23,7 +23,8 @@ def test_a_model_is_a_neutral_molecule_of_its_mass(name: str) -> None:
 
 
 def test_the_file_has_the_gases_there_are_names_for() -> None:
-    assert set(read_data("gases", "models.json")["gases"]) == set(GAS_NAMES)
+    models = read_data("gases", "models.json")["gases"]
+    assert {name: model["formula"] for name, model in models.items()} == GAS_FORMULAS
 
 
 def test_multipoles_of_the_models_are_those_of_the_molecules() -> None:

@@ -69,22 +69,22 @@ def test_the_force_accelerates_along_x_alone_by_the_cosine_of_z() -> None:
 def test_without_an_acceleration_nothing_flows_and_with_one_a_cosine_does(tmp_path: Path) -> None:
     cell = melted_argon(3)
     outputs = []
-    for acceleration in (0.0, 0.3):
+    for acceleration in (0.0, 0.15):
         done = run(cell, tmp_path / str(acceleration), sheared(acceleration, 6))[0]
         outputs.append(StageOutput.open(done.path).joined("flow"))
         momentum = cell.masses_amu @ end_of(done).velocities_nm_ps
-        assert np.abs(momentum).max() < 1e-3 * np.sqrt(cell.mass_amu * 0.72)
+        assert np.abs(momentum).max() < 0.01 * np.sqrt(cell.mass_amu * 0.0083 * ARGON_K)
     still, flowing = outputs
     thermal_nm_ps = np.sqrt(2 * 0.00831446 * ARGON_K / cell.mass_amu)
     assert still["amplitude_nm_ps"].std() == pytest.approx(thermal_nm_ps, rel=0.5)
     assert abs(still["amplitude_nm_ps"].mean()) < 2 * thermal_nm_ps
     steady = flowing["amplitude_nm_ps"][len(flowing["amplitude_nm_ps"]) // 3 :]
-    assert steady.mean() > 4 * thermal_nm_ps
-    assert abs(flowing["quadrature_nm_ps"].mean()) < 0.3 * steady.mean()
+    assert steady.mean() > 2.5 * thermal_nm_ps
+    assert abs(flowing["quadrature_nm_ps"].mean()) < 0.5 * steady.mean()
     profile = flowing["profile_nm_ps"].reshape(2, -1).mean(axis=0)
     cosine = np.cos(2 * np.pi * (np.arange(len(profile)) + 0.5) / len(profile))
     assert np.corrcoef(profile, cosine)[0, 1] > 0.9
-    assert flowing["temperature_k"][10:].mean() == pytest.approx(ARGON_K, rel=0.1)
+    assert flowing["temperature_k"][10:].mean() == pytest.approx(ARGON_K, rel=0.15)
 
 
 def test_a_longer_cell_is_made_once_and_a_resumed_flow_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_liquid_argon_flows_as_its_viscosity_says(tmp_path: Path) -> None:
     """η* = 3.2 to 3.3 (Meier, Laesecke & Kabelac 2004), less 2 % for a wave of 20 σ."""
     cell = melted_argon((4, 4, 12), 0.85)
     flows = []
-    for acceleration in (0.02, 0.04, 0.08):
-        done = run(cell, tmp_path / str(acceleration), sheared(acceleration, 80, control_ps=1), cutoff_nm=0.85)[0]
+    for acceleration in (0.005, 0.01):
+        done = run(cell, tmp_path / str(acceleration), sheared(acceleration, 150, control_ps=1), cutoff_nm=0.85)[0]
         found = StageOutput.open(done.path).joined("flow")
         flows.append(
             flow(
@@ -128,6 +128,7 @@ def test_liquid_argon_flows_as_its_viscosity_says(tmp_path: Path) -> None:
                 acceleration,
                 float(found["wave_nm"][0]),
                 float(found["density_kg_m3"][0]),
+                float(found["mass_amu"][0] / found["kinetic_energy_kj_mol"].mean()),
             )
         )
     value = zero_shear(flows).viscosity_pa_s

@@ -254,7 +254,7 @@ def test_free_edges_fluctuate_as_the_springs_allow(tmp_path: Path) -> None:
     """<e1²> = kT S11 / V, with S11 = 3/4 a/k and S12 = -1/4 a/k along the edges of the cube."""
     cell, temperature_k = spring_crystal(), 20.0
     stage = Breathe(
-        name="breathe", temperature_k=temperature_k, pressure_bar=0, duration_ps=600, segment_ps=100, report_ps=0.2,
+        name="breathe", temperature_k=temperature_k, pressure_bar=0, duration_ps=300, segment_ps=100, report_ps=0.2,
         friction_per_ps=2, timestep_fs=5,
     )  # fmt: skip
     thermo = StageOutput.open(run(cell, tmp_path, stage)[0].path).thermo
@@ -276,7 +276,7 @@ def test_free_edges_fluctuate_as_the_springs_allow(tmp_path: Path) -> None:
 def test_at_a_temperature_the_strained_runs_agree_with_the_springs_within_their_errors(tmp_path: Path) -> None:
     cell = spring_crystal()
     stage = Strain(
-        name="strain", temperature_k=10, pressure_bar=None, strain=0.005, duration_ps=20, relax_ps=4, stress_ps=0.1,
+        name="strain", temperature_k=10, pressure_bar=None, strain=0.005, duration_ps=10, relax_ps=2, stress_ps=0.1,
         friction_per_ps=2,
     )  # fmt: skip
     runs = strained(run(cell, tmp_path, stage)[0])

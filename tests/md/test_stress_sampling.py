@@ -9,17 +9,21 @@ import pytest
 from argon_liquid import ARGON_K, CPU, in_reduced_units, melted_argon
 from openmm import unit
 from pydantic import ValidationError
+from scipy.spatial.distance import cdist
 
 from polyomics.analysis.green_kubo import running_integrals, viscosity
 from polyomics.cell.cell import Cell
-from polyomics.md.engine import Engine, nonbonded_force
+from polyomics.md.engine import Engine, Hardware, nonbonded_force
 from polyomics.md.masses import repartitioned_masses_amu
+from polyomics.md.probes import EFFORTS, Effort, probed
 from polyomics.md.protocol import Nonbonded, Protocol
+from polyomics.md.protocols import PROTOCOLS, Target
 from polyomics.md.runner import FinishedStage, run_protocol
 from polyomics.md.shear_stress import SWITCHED_NM, ShearStressMeter, shear_components
 from polyomics.md.stage import Stage
 from polyomics.md.stages.minimise import Minimise
 from polyomics.md.stages.settle_volume import SettleVolume, scaled
+from polyomics.md.stages.shear_flow import ShearFlow
 from polyomics.md.stages.stress_sampling import StressSampling
 from polyomics.md.state import PhaseState
 from polyomics.md.stress import stress_bar, stress_meter
@@ -47,8 +51,21 @@ def with_switch(cell: Cell) -> Cell:
     return replace(cell, system_xml=openmm.XmlSerializer.serialize(system))
 
 
+def touching(cell: Cell) -> Cell:
+    """The second of two molecules beside the first, along a line that lies askew, in a box of three different edges."""
+    first, second = (cell.positions_nm[cell.molecule_of_atom == i] for i in (0, 1))
+    apart = first.mean(axis=0) - second.mean(axis=0)
+    direction = np.array([0.5, 0.6, 0.62])
+    steps = np.arange(0.0, 3.0, 0.005)
+    closest = [cdist(first, second + apart + step * direction).min() for step in steps]
+    last = int(np.flatnonzero(np.array(closest) < 0.25)[-1])
+    positions = np.concatenate([first, second + apart + steps[last + 1] * direction])
+    return replace(cell, positions_nm=positions, box_nm=np.array([2.8, 3.0, 2.9]))
+
+
 def context_of(cell: Cell) -> tuple[Engine, openmm.Context, openmm.MonteCarloFlexibleBarostat]:
-    engine = Engine(cell, Nonbonded(cutoff_nm=CUTOFF_NM), CPU)
+    """In double precision."""
+    engine = Engine(cell, Nonbonded(cutoff_nm=CUTOFF_NM), Hardware(platform="Reference"))
     system, meter = engine.system(), stress_meter()
     system.addForce(meter)
     context = engine.context(system, openmm.VerletIntegrator(0.001), cell.box_nm)
@@ -80,8 +97,8 @@ def test_the_stress_of_atoms_is_the_sum_over_pairs_of_force_times_distance() -> 
 
 
 def test_the_stress_of_molecules_is_that_of_openmm_made_symmetric(polyethylene_cell: Cell) -> None:
-    """OpenMM shears x along y alone, which turns molecules about their centroids: half their torque is the difference."""
-    cell = with_switch(replace(polyethylene_cell, box_nm=np.array([2.4, 2.6, 2.5])))
+    """OpenMM shears x along y alone, which turns molecules about their centroids: half the torque is the difference."""
+    cell = with_switch(touching(polyethylene_cell))
     engine, context, meter = context_of(cell)
     found = ShearStressMeter(engine, np.ones(cell.n_atoms)).stress_bar(
         cell.positions_nm, np.zeros((cell.n_atoms, 3)), cell.box_nm
@@ -96,7 +113,8 @@ def test_the_stress_of_molecules_is_that_of_openmm_made_symmetric(polyethylene_c
     for index, (a, b) in zip((3, 4, 5), ((0, 1), (0, 2), (1, 2)), strict=True):
         tensor[index] -= 0.5 * to_bar * (arms[:, b] @ forces[:, a] - arms[:, a] @ forces[:, b])
     known = shear_components(tensor)
-    assert found == pytest.approx(known, abs=0.03 * np.abs(known).max())
+    assert found == pytest.approx(known, abs=0.01 * np.abs(known).max())
+    assert np.abs(found[0] - shear_components(stress_bar(context, meter))[0]) > 0.05 * np.abs(known).max()
 
 
 def test_the_stress_turns_with_the_cell() -> None:
@@ -125,7 +143,7 @@ def test_a_record_has_what_it_says_and_momentum_is_kept(polyethylene_cell: Cell,
     end = PhaseState.load(done.path / done.manifest["segments"][-1]["state"])
     masses = repartitioned_masses_amu(polyethylene_cell, 3.0)
     thermal = np.sqrt(masses.sum() * 300 * 0.00831446)
-    assert np.abs(masses @ end.velocities_nm_ps).max() < 1e-4 * thermal
+    assert np.abs(masses @ end.velocities_nm_ps).max() < 1e-3 * thermal
 
 
 def test_a_resumed_record_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
@@ -173,6 +191,40 @@ def test_scaling_moves_molecules_as_rigid_bodies(polyethylene_cell: Cell) -> Non
         assert np.ptp(moved, axis=0) == pytest.approx(0.0, abs=1e-12)
         centre = np.average(start.positions_nm[own], axis=0, weights=cell.masses_amu[own])
         assert moved[0] == pytest.approx((2 ** (1 / 3) - 1) * centre)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_the_probe_starts_from_the_melt_or_from_a_sample_that_is_one(effort: Effort) -> None:
+    for wanted_k, guess_k, hot_k in (
+        (300, 250, 550),
+        (300, 150, 500),
+        (300, 700, 950),
+        (600, 200, 600),
+        (700, 500, 800),
+    ):
+        target = Target(temperature_k=wanted_k, glass_transition_guess_k=guess_k)
+        protocol = probed(PROTOCOLS["demo"](target), ["viscosity"], target, effort)
+        stages = [stage for stage in protocol.stages if stage.name.startswith("viscosity")]
+        assert stages[0].after == ("sample" if hot_k == wanted_k else "melt")
+        measured = [stage for stage in stages if isinstance(stage, StressSampling | ShearFlow)]
+        assert {stage.temperature_k for stage in measured} == {hot_k}
+        accelerations = [stage.acceleration_nm_ps2 for stage in measured if isinstance(stage, ShearFlow)]
+        assert len(set(accelerations)) == len(accelerations) >= 2
+        assert Protocol.from_yaml(protocol.to_yaml()) == protocol
+
+
+@pytest.mark.gpu
+def test_the_stress_on_a_gpu_is_that_on_a_cpu() -> None:
+    """GPU platforms must be told beforehand that boxes will be askew."""
+    cell = melted_argon(4)
+    still = np.zeros((cell.n_atoms, 3))
+    on_cpu, on_gpu = (
+        ShearStressMeter(Engine(cell, Nonbonded(cutoff_nm=CUTOFF_NM), hardware), cell.masses_amu).stress_bar(
+            cell.positions_nm, still, cell.box_nm
+        )
+        for hardware in (CPU, Hardware(platform="CUDA"))
+    )
+    assert on_gpu == pytest.approx(on_cpu, abs=3.0)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A stretched cell: lattice constants of solid argon, the first law, adiabatic gas, sides at their pressure, resuming."""
+"""A stretched cell: lattice constants of argon, the first law, an adiabatic gas, sides at their pressure, resuming."""
 
 from pathlib import Path
 
@@ -82,19 +82,20 @@ def lattice_stress_mpa(strain: float, step: float = 1e-4) -> float:
 
 @pytest.fixture(scope="module")
 def stretched_argon(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedStage, dict[str, np.ndarray]]:
-    """Solid argon at 2 K stretched along y by 1.5 %."""
+    """Solid argon at 4 K stretched along y by 1.5 %; the sides begin with too small a contraction."""
     stretch = Stretch(
         name="s",
         axis="y",
-        temperature_k=2,
-        strain_rate_per_ns=2,
-        duration_ps=7.5,
+        temperature_k=4,
+        strain_rate_per_ns=3,
+        duration_ps=5,
         timestep_fs=5,
         control_ps=0.05,
-        stress_ps=0.1,
-        barostat_steps=5,
+        stress_ps=0.05,
+        expected_contraction=0.2,
+        barostat_steps=2,
     )
-    settle = Npt(name="n", temperature_k=2, duration_ps=3, timestep_fs=5)
+    settle = Npt(name="n", temperature_k=4, duration_ps=2, timestep_fs=5)
     stage = run(argon(), tmp_path_factory.mktemp("argon"), settle, stretch, cutoff_nm=CUTOFF_NM)[1]
     return stage, StageOutput.open(stage.path).joined("stress")
 
@@ -102,14 +103,14 @@ def stretched_argon(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedS
 def test_modulus_and_contraction_of_solid_argon_are_those_of_its_lattice(
     stretched_argon: tuple[FinishedStage, dict[str, np.ndarray]],
 ) -> None:
-    """Against lines through the static lattice over the same strains; 2 K softens it by about 2 %."""
+    """Against lines through the static lattice over the same strains; 4 K softens it by some 2 %."""
     table = stretched_argon[1]
     found = elastic([pull(table["strain"], table["stress_bar"], table["box_nm"], 1)])
     strains = np.linspace(0.0, found.window, 9)
     modulus = np.polyfit(strains, [lattice_stress_mpa(strain) for strain in strains], 1)[0]
     contraction = -np.polyfit(strains, [lattice_side_nm(strain) / EDGE_NM for strain in strains], 1)[0]
     assert found.modulus_mpa.stderr < 0.1 * modulus
-    assert found.modulus_mpa.mean == pytest.approx(modulus, abs=3 * found.modulus_mpa.stderr + 0.03 * modulus)
+    assert found.modulus_mpa.mean == pytest.approx(modulus, abs=3 * found.modulus_mpa.stderr + 0.04 * modulus)
     assert found.poisson is not None
     assert found.poisson.mean == pytest.approx(contraction, abs=4 * found.poisson.stderr)
 
@@ -120,7 +121,7 @@ def test_the_axis_follows_its_rate_and_the_sides_hold_the_pressure(
     stage, table = stretched_argon
     start_nm = table["box_nm"][0, 1] / (1.0 + table["strain"][0])
     assert table["box_nm"][:, 1] == pytest.approx(start_nm * (1.0 + table["strain"]), rel=1e-6)
-    assert table["strain"] == pytest.approx(2e-3 * table["time_ps"])
+    assert table["strain"] == pytest.approx(3e-3 * table["time_ps"])
     assert end_state(stage).box_nm[1] == pytest.approx(1.015 * start_nm, rel=1e-6)
     assert table["box_nm"][-20:, [0, 2]].mean() < table["box_nm"][:20, [0, 2]].mean()
     details = stage.manifest["segments"][0]
@@ -138,7 +139,7 @@ def test_work_done_on_the_cell_is_the_change_of_its_energy(tmp_path: Path) -> No
         strain_rate_per_ns=20,
         duration_ps=2,
         timestep_fs=2,
-        friction_per_ps=1e-12,
+        friction_per_ps=1e-15,
         control_ps=0.02,
         stress_ps=0.02,
         report_ps=0.02,
@@ -150,7 +151,6 @@ def test_work_done_on_the_cell_is_the_change_of_its_energy(tmp_path: Path) -> No
     force = table["stress_bar"][:, 0] * table["box_nm"].prod(axis=1) * BAR_NM3_IN_KJ_MOL / (1.0 + table["strain"])
     work = np.trapezoid(force, table["strain"])
     energy = rows["potential_energy_kj_mol"] + rows["kinetic_energy_kj_mol"]
-    print(work, energy[-1] - energy[0])
     assert work > 8.0
     assert energy[-1] - energy[0] == pytest.approx(work, rel=0.03)
     assert np.ptp(table["box_nm"][:, 1:]) == 0.0
@@ -172,7 +172,7 @@ def test_a_gas_without_thermostat_cools_along_the_axis_alone(tmp_path: Path) -> 
         pressure_bar=None,
         strain_rate_per_ns=100,
         duration_ps=2,
-        friction_per_ps=1e-12,
+        friction_per_ps=1e-15,
     )
     stages = run(gas, tmp_path, settle, free, cutoff_nm=0.5)
     before, after = (np.abs(end_state(stage).velocities_nm_ps) for stage in stages)
@@ -195,7 +195,14 @@ def test_bonds_stay_whole_and_constraints_hold(polyethylene_cell: Cell, tmp_path
 
 def test_stopping_before_every_segment_changes_nothing(polyethylene_cell: Cell, tmp_path: Path) -> None:
     stretch = Stretch(
-        name="s", axis="x", temperature_k=300, strain_rate_per_ns=50, duration_ps=0.6, segment_ps=0.2, report_ps=0.1
+        name="s",
+        axis="x",
+        temperature_k=300,
+        strain_rate_per_ns=50,
+        duration_ps=0.6,
+        segment_ps=0.2,
+        report_ps=0.1,
+        stress_ps=0.2,
     )
     asked = protocol(Minimise(name="m", max_iterations=50), stretch)
     run_protocol(polyethylene_cell, asked, tmp_path / "whole", seed=5, hardware=CPU)
@@ -219,13 +226,9 @@ def test_stopping_before_every_segment_changes_nothing(polyethylene_cell: Cell, 
         for way in ("whole", "halting")
     ]
     assert {"stress.0000.npz", "stress.0002.npz", "thermo.0001.csv", "state.0002.npz"} <= set(files[0])
-    assert {name: files[0][name] for name in files[0] if "stress" not in name} == {
-        name: files[1][name] for name in files[1] if "stress" not in name
-    }
-    tables = [StageOutput.open(tmp_path / way / "02-s").joined("stress") for way in ("whole", "halting")]
-    for name, values in tables[0].items():
-        assert np.array_equal(values, tables[1][name])
-    assert tables[0]["strain"][-1] == pytest.approx(0.03)
+    assert files[0] == files[1]
+    strain = StageOutput.open(tmp_path / "whole" / "02-s").joined("stress")["strain"]
+    assert strain == pytest.approx([0.0075, 0.0175, 0.0275])
 
 
 def test_a_stretch_ends_before_its_sides_come_to_twice_the_cut_off(tmp_path: Path) -> None:
@@ -239,6 +242,7 @@ def test_a_stretch_ends_before_its_sides_come_to_twice_the_cut_off(tmp_path: Pat
         segment_ps=1,
         timestep_fs=5,
         control_ps=0.05,
+        stress_ps=0.1,
         barostat_steps=5,
     )
     settle = Npt(name="n", temperature_k=2, duration_ps=0.5)

@@ -13,7 +13,7 @@ from polyomics.md.stages.strain import Strain
 
 STRAIN: dict[Effort, dict[str, Any]] = {
     "smoke": {"strain": 0.02, "settle_ps": 1, "duration_ps": 1.2, "relax_ps": 0.4, "stress_ps": 0.2},
-    "demo": {"strain": 0.02, "settle_ps": 20, "duration_ps": 25, "relax_ps": 5, "stress_ps": 0.5},
+    "demo": {"strain": 0.02, "settle_ps": 20, "duration_ps": 25, "relax_ps": 5, "stress_ps": 0.4},
     "standard": {
         "strain": 0.01,
         "settle_ps": 200,

@@ -10,28 +10,32 @@ from polyomics.md.protocols import Target
 from polyomics.md.stage import Stage
 from polyomics.md.stages.guest_diffusion import GuestDiffusion
 
+SMALL, LARGE = ("he", "h2"), ("o2", "n2", "co2", "ch4", "h2o")
+"""Gases that jump within picoseconds, and those that wait longer."""
+
+LIGHT = ("he", "h2", "h2o")
+"""Gases with light atoms, which take a smaller time step."""
+
 DURATIONS_PS: dict[Effort, dict[str, float]] = {
     "smoke": {"he": 4.0, "ch4": 4.0},
     "demo": {"he": 150.0, "h2": 150.0, "o2": 300.0},
-    "standard": {
-        **{"he": 5_000.0, "h2": 5_000.0},
-        **{"o2": 20_000.0, "n2": 20_000.0, "co2": 20_000.0, "ch4": 20_000.0, "h2o": 20_000.0},
-    },
-    "accurate": {
-        **{"he": 20_000.0, "h2": 20_000.0},
-        **{"o2": 100_000.0, "n2": 100_000.0, "co2": 100_000.0, "ch4": 100_000.0, "h2o": 100_000.0},
-    },
+    "standard": dict.fromkeys(SMALL, 5_000.0) | dict.fromkeys(LARGE, 20_000.0),
+    "accurate": dict.fromkeys(SMALL, 20_000.0) | dict.fromkeys(LARGE, 100_000.0),
 }
 """Time of every gas [ps]."""
 
 SETTINGS: dict[Effort, dict[str, Any]] = {
     "smoke": {
-        **{"n_guests": 3, "timestep_fs": 2.0, "relax_ps": 1.0, "segment_ps": 2.0},
-        **{"control_ps": 0.1, "report_ps": 0.2, "record_ps": 0.1},
+        "n_guests": 3,
+        "relax_ps": 1.0,
+        "segment_ps": 2.0,
+        "control_ps": 0.04,
+        "report_ps": 0.2,
+        "record_ps": 0.04,
     },
-    "demo": {"n_guests": 6, "timestep_fs": 2.0, "relax_ps": 10.0, "segment_ps": 50.0},
-    "standard": {"n_guests": 20, "timestep_fs": 2.0, "relax_ps": 100.0, "segment_ps": 500.0, "report_ps": 5.0},
-    "accurate": {"n_guests": 20, "timestep_fs": 2.0, "relax_ps": 200.0, "segment_ps": 1000.0, "report_ps": 10.0},
+    "demo": {"n_guests": 6, "relax_ps": 10.0, "segment_ps": 50.0},
+    "standard": {"n_guests": 20, "relax_ps": 100.0, "segment_ps": 500.0, "report_ps": 5.0, "record_ps": 1.0},
+    "accurate": {"n_guests": 20, "relax_ps": 200.0, "segment_ps": 1000.0, "report_ps": 10.0, "record_ps": 2.0},
 }
 """What the stages of an effort have in common."""
 
@@ -57,6 +61,7 @@ def gas_transport(target: Target, effort: Effort) -> Sequence[Stage]:
             temperature_k=target.temperature_k,
             pressure_bar=target.pressure_bar,
             duration_ps=duration_ps,
+            timestep_fs=2.0 if gas in LIGHT else 4.0,
             **SETTINGS[effort],
         )
         for gas, duration_ps in DURATIONS_PS[effort].items()

@@ -16,15 +16,17 @@ class _Plan(NamedTuple):
     """Strain rates [1/ns]; 1/ns is 1e9/s."""
     largest_strain: float
     control_ps: float
-    """Time between increments of strain, and between rows of stress [ps]."""
+    """Time between increments of strain, each followed by a look at the stress [ps]."""
+    stress_ps: float
+    """Time between rows of stress [ps]."""
     segment_ps: float
 
 
 _PLANS: dict[Effort, _Plan] = {
-    "smoke": _Plan((25.0,), 0.06, 0.04, 0.8),
-    "demo": _Plan((10.0, 2.5), 0.15, 0.1, 20.0),
-    "standard": _Plan((1.0, 0.3), 0.2, 0.2, 100.0),
-    "accurate": _Plan((1.0, 0.3, 0.1), 0.2, 0.2, 100.0),
+    "smoke": _Plan((25.0,), 0.06, 0.04, 0.08, 0.8),
+    "demo": _Plan((10.0, 2.5), 0.15, 0.04, 0.4, 6.0),
+    "standard": _Plan((1.0, 0.3), 0.2, 0.1, 0.4, 100.0),
+    "accurate": _Plan((1.0, 0.3, 0.1), 0.2, 0.1, 0.4, 100.0),
 }
 
 
@@ -56,8 +58,8 @@ def stress_strain(target: Target, effort: Effort) -> Sequence[Stage]:
             strain_rate_per_ns=rate_per_ns,
             duration_ps=_whole_steps(1000.0 * plan.largest_strain / rate_per_ns, plan.control_ps),
             control_ps=plan.control_ps,
-            stress_ps=plan.control_ps,
-            report_ps=max(0.2, 5.0 * plan.control_ps),
+            stress_ps=plan.stress_ps,
+            report_ps=5.0 * plan.stress_ps,
             segment_ps=plan.segment_ps,
         )
         for rate_per_ns in plan.rates_per_ns

@@ -35,8 +35,8 @@ class CoolStepwise(Dynamics):
 
     The stage itself is `duration_ps / hold_ps` holds, the first at the temperature where the stage before ended; every
     extension goes on with as many further steps. Whether there is one follows from the volumes alone
-    (`analysis.glass_transition.sees_enough_glass`), so no transition has to be guessed; the end comes at the latest near
-    `lowest_k`. A segment lies within one hold, and its temperature is noted in the manifest (`held_at_k`).
+    (`analysis.glass_transition.sees_enough_glass`), so no transition has to be guessed; the end comes at the latest
+    near `lowest_k`. A segment lies within one hold, and its temperature is noted in the manifest (`held_at_k`).
     """
 
     kind: Literal["cool_stepwise"] = "cool_stepwise"

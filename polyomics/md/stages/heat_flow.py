@@ -152,7 +152,7 @@ class HeatFlow(Dynamics):
 
     def _settled(self, request: SegmentRequest, timestep_fs: float) -> tuple[SegmentRequest, int]:
         """The same request from a settled start, and how many steps it took."""
-        shared = {
+        shared: dict[str, Any] = {
             "name": self.name,
             "temperature_k": self.temperature_k,
             "hydrogen_mass_amu": self.hydrogen_mass_amu,

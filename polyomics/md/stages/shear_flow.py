@@ -12,12 +12,14 @@ from pydantic import Field, model_validator
 
 from polyomics.cell.replication import repeated, repeated_positions_nm
 from polyomics.md.dynamics import Controls, Dynamics
+from polyomics.md.engine import degrees_of_freedom
 from polyomics.md.masses import repartitioned_masses_amu
 from polyomics.md.periodic_perturbation import ACCELERATION, WAVE_NM, periodic_acceleration
 from polyomics.md.recording import write_arrays
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
 from polyomics.md.stages.stress_sampling import bring_to_rest, nose_hoover
 from polyomics.md.state import PhaseState
+from polyomics.units import GAS_CONSTANT_KJ_MOL_K
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell
@@ -36,13 +38,13 @@ class ShearFlow(Dynamics):
     The cell may be made longer first by copies of itself along z, which start with velocities of their own: the wave
     must be long against molecules. A Nosé-Hoover thermostat on all velocities takes the heat away; a single one, since
     the second of a chain would hold back the steady friction that heating takes. It takes momentum of the profile too,
-    in proportion to the profile's part of the kinetic energy, which is why amplitudes are to be small; at vanishing
-    amplitude the effect vanishes. The centre of mass is held at rest.
+    in proportion to the profile's part of the kinetic energy, which `analysis.shear_flow` puts right where it is small.
+    The centre of mass is held at rest.
 
-    A segment leaves `flow.NNNN.npz`: `time_ps`; `amplitude_nm_ps`, the profile's component along the acceleration,
-    2 Σ m v_x cos(kz) / Σ m; `quadrature_nm_ps`, the same with the sine, nought on average; `profile_nm_ps`, the mean
-    velocity in 32 layers along z; `temperature_k` of all velocities; `acceleration_nm_ps2`; `wave_nm`;
-    `density_kg_m3`; `mass_amu`.
+    A segment leaves `flow.NNNN.npz`: `time_ps`; `amplitude_nm_ps`, the profile's component along the acceleration, 2 Σ
+    m v_x cos(kz) / Σ m; `quadrature_nm_ps`, the same with the sine, nought on average; `profile_nm_ps`, the mean
+    velocity in 32 layers along z; `temperature_k` and `kinetic_energy_kj_mol` of all velocities; `acceleration_nm_ps2`;
+    `wave_nm`; `density_kg_m3`; `mass_amu`.
     """
 
     kind: Literal["shear_flow"] = "shear_flow"
@@ -98,6 +100,7 @@ class ShearFlow(Dynamics):
         bring_to_rest(running.context)
         flow = _Flow(longer.cell.masses_amu, controls.parameters[WAVE_NM], blocks * per_block)
         temperatures = np.empty(blocks)
+        n_degrees = degrees_of_freedom(running.context.getSystem())
         for number in range(blocks):
             for _ in range(per_block):
                 running.step(steps)
@@ -113,6 +116,7 @@ class ShearFlow(Dynamics):
             quadrature_nm_ps=flow.quadratures,
             profile_nm_ps=flow.profile_nm_ps(),
             temperature_k=temperatures,
+            kinetic_energy_kj_mol=0.5 * n_degrees * GAS_CONSTANT_KJ_MOL_K * temperatures,
             acceleration_nm_ps2=self.acceleration_nm_ps2,
             wave_nm=controls.parameters[WAVE_NM],
             density_kg_m3=1000.0 * density_g_cm3,

@@ -52,13 +52,20 @@ class Stretch(Dynamics):
     default of 1/ps it is a small part of the friction between atoms in a dense polymer, of tens per ps. And it is
     enough to carry off the heat of plastic flow: at 1e10/s and 100 MPa that warms a polymer by 0.5 K/ps.
 
-    **Sides.** The lateral edges make Monte Carlo moves of their own (`MonteCarloAnisotropicBarostat`, rigid molecules);
-    without a pressure they stay as they are, which is uniaxial strain instead of uniaxial stress.
+    **Sides.** The lateral edges make Monte Carlo moves of their own (`MonteCarloAnisotropicBarostat`, rigid molecules).
+    Left to these alone they come too late at 1e10/s, so each increment already shrinks them as a Poisson's ratio of
+    `expected_contraction` would, and the moves do the rest. Without a pressure they stay as they are, which is uniaxial
+    strain instead of uniaxial stress.
 
-    Leaves `stress.NNNN.npz`: `time_ps`, `strain` (engineering, of the edge at the start of the stage), `stress_bar`
-    (true stress, xx yy zz xy xz yz, tension positive, shape (n, 6)), `box_nm` (n, 3) and `temperature_k`. A stretch
-    whose sides come within reach of twice the cut-off ends there: the details of the segment say `stopped` and how wide
-    the sides should have been (`needed_side_nm`), and later segments do nothing.
+    **Stress.** That of a molecular cell forgets itself in a tenth of a picosecond and swings back, so it is taken at
+    every increment and averaged over a row: three normal components from the barostat that moves the sides, which take
+    six energies, and once a row all six, which take twelve.
+
+    Leaves `stress.NNNN.npz`, a row every `stress_ps`: means over the row of `time_ps`, `strain` (engineering, of the
+    edge at the start of the stage), `stress_bar` (true stress, xx yy zz xy xz yz, tension positive, shape (n, 6); the
+    shear components are of the end of the row), `box_nm` (n, 3) and `temperature_k`. A stretch whose sides come within
+    reach of twice the cut-off ends there: the details of the segment say `stopped` and how wide the sides should have
+    been (`needed_side_nm`), and later segments do nothing.
     """
 
     kind: Literal["stretch"] = "stretch"
@@ -73,9 +80,11 @@ class Stretch(Dynamics):
     strain_rate_per_ns: float = Field(gt=0, le=100)
     """Rate of the engineering strain [1/ns]; 1/ns is 1e9/s."""
     control_ps: float = Field(default=0.1, gt=0)
-    """Time between increments of the strain, and between checks for an explosion [ps]."""
-    stress_ps: float = Field(default=0.2, gt=0)
-    """Time between rows of the table of stresses [ps]; the stress of a molecular solid forgets itself in about that."""
+    """Time between increments of the strain, each followed by a look at the stress [ps]."""
+    stress_ps: float = Field(default=0.4, gt=0)
+    """Time between rows of the table of stresses [ps]."""
+    expected_contraction: float = Field(default=0.35, ge=0, le=0.5)
+    """Poisson's ratio by which the sides follow at once; what is wrong about it the barostat makes good."""
     barostat_steps: int = Field(default=10, ge=1)
     """Steps between Monte Carlo moves of the sides; every other move is of one of the two edges."""
 
@@ -127,14 +136,14 @@ class Stretch(Dynamics):
         rows = _Rows(_meter(running))
         with Recorder(request, self.report_ps) as recorder:
             for block in range(first + 1, first + blocks + 1):
-                before = running.state()
-                if not self._advance(request, running, block, steps):
-                    end, blocks = before, block - first - 1
+                end = running.state()
+                if not self._advance(request, running, end, block, steps):
+                    blocks = block - first - 1
                     break
                 self._look(request, running, recorder, block, self._controls(request, block))
                 self._keep(request, running, recorder, rows, block)
             else:
-                before, end = running.state(), running.state()
+                end = running.state()
         end = replace(end, hydrogen_mass_amu=self.hydrogen_mass_amu, temperature_k=self.temperature_k)
         files = (*recorder.files, *rows.write(request.path_of("stress")))
         details = running.details() | self._lateral(rows)
@@ -142,13 +151,13 @@ class Stretch(Dynamics):
             details |= {"stopped": True, "needed_side_nm": self._needed_side_nm(request)}
         return SegmentResult(end, blocks * steps, timestep_fs, files, details)
 
-    def _advance(self, request: SegmentRequest, running: Running, block: int, steps: int) -> bool:
+    def _advance(self, request: SegmentRequest, running: Running, now: PhaseState, block: int, steps: int) -> bool:
         """Stretch to the strain of a block and step; False where the sides are, or would become, too narrow."""
-        sides = [edge for edge, axis in zip(_edges_nm(running), AXES, strict=True) if axis != self.axis]
+        sides = [edge for edge, axis in zip(now.box_nm, AXES, strict=True) if axis != self.axis]
         if min(sides) < NARROWEST * 2.0 * request.engine.nonbonded.cutoff_nm:
             return False
         try:
-            self._stretch_to(running, self._edge_nm(request, block))
+            self._stretch_to(running, now, self._edge_nm(request, block))
             running.step(steps)
         except openmm.OpenMMException as error:
             if _TOO_NARROW in str(error):
@@ -156,17 +165,17 @@ class Stretch(Dynamics):
             raise
         return True
 
-    def _stretch_to(self, running: Running, edge_nm: float) -> None:
-        """Bring the edge along the axis to its length, atoms and velocities with it."""
+    def _stretch_to(self, running: Running, now: PhaseState, edge_nm: float) -> None:
+        """Bring the edge along the axis to its length, the sides, atoms and velocities with it."""
         context, axis = running.context, AXES.index(self.axis)
-        state = running.state()
-        factors = np.ones(3)
-        factors[axis] = edge_nm / state.box_nm[axis]
-        assert state.velocities_nm_ps is not None
-        context.setPeriodicBoxVectors(*np.diag(state.box_nm * factors))
-        context.setPositions(state.positions_nm * factors)
+        longer = edge_nm / now.box_nm[axis]
+        factors = np.full(3, 1.0 if self.pressure_bar is None else longer**-self.expected_contraction)
+        factors[axis] = longer
+        assert now.velocities_nm_ps is not None
+        context.setPeriodicBoxVectors(*np.diag(now.box_nm * factors))
+        context.setPositions(now.positions_nm * factors)
         context.applyConstraints(_CONSTRAINT_TOLERANCE)
-        context.setVelocities(state.velocities_nm_ps / factors)
+        context.setVelocities(now.velocities_nm_ps / factors)
         context.applyVelocityConstraints(_CONSTRAINT_TOLERANCE)
 
     def _edge_nm(self, request: SegmentRequest, block: int) -> float:
@@ -188,17 +197,18 @@ class Stretch(Dynamics):
 
     def _keep(self, request: SegmentRequest, running: Running, recorder: Recorder, rows: _Rows, block: int) -> None:
         time_ps = block * self.control_ps
+        rows.look(running, time_ps, self._strain(block))
         if self._is_due(block, self.stress_ps):
-            rows.add(running, time_ps, self._strain(block))
+            rows.add(running)
         if self.frame_ps is not None and self._is_due(block, self.frame_ps):
             recorder.add_frame(time_ps, *running.positions_and_box_nm())
 
     def _lateral(self, rows: _Rows) -> dict[str, Any]:
         """Mean stress on the sides in this segment and its error; it is to be minus the pressure."""
         sides = [index for index, axis in enumerate(AXES) if axis != self.axis]
-        if not rows.stress_bar:
+        if not rows.means:
             return {}
-        found = estimate_mean(np.array(rows.stress_bar)[:, sides].mean(axis=1), discard_start=False)
+        found = estimate_mean(rows.stress_bar[:, sides].mean(axis=1), discard_start=False)
         return {"lateral_stress_bar": found.mean, "lateral_stress_error_bar": found.stderr}
 
 
@@ -207,29 +217,41 @@ class _Rows:
     """The table of stresses while it grows."""
 
     meter: openmm.MonteCarloFlexibleBarostat
-    time_ps: list[float] = field(default_factory=list)
-    strain: list[float] = field(default_factory=list)
-    stress_bar: list[Array] = field(default_factory=list)
-    box_nm: list[Array] = field(default_factory=list)
-    temperature_k: list[float] = field(default_factory=list)
+    looks: list[Array] = field(default_factory=list)
+    """Since the last row: time, strain, temperature, three edges, three normal stresses."""
+    means: list[Array] = field(default_factory=list)
+    """The same, averaged over each row."""
+    shear_bar: list[Array] = field(default_factory=list)
 
-    def add(self, running: Running, time_ps: float, strain: float) -> None:
-        self.time_ps.append(time_ps)
-        self.strain.append(strain)
-        self.stress_bar.append(stress_bar(running.context, self.meter))
-        self.box_nm.append(_edges_nm(running))
-        self.temperature_k.append(running.glance()[0])
+    def look(self, running: Running, time_ps: float, strain: float) -> None:
+        """Note the normal stress as it is now."""
+        pressure_bar = running.barostat.computeCurrentPressure(running.context).value_in_unit(unit.bar)
+        normal_bar = -np.array([pressure_bar[0], pressure_bar[1], pressure_bar[2]])
+        self.looks.append(np.array([time_ps, strain, running.glance()[0], *_edges_nm(running), *normal_bar]))
+
+    def add(self, running: Running) -> None:
+        """End a row."""
+        self.means.append(np.mean(self.looks, axis=0))
+        self.shear_bar.append(stress_bar(running.context, self.meter)[3:])
+        self.looks.clear()
+
+    @property
+    def stress_bar(self) -> Array:
+        """Stress of every row [bar], shape=(n, 6)."""
+        return np.column_stack([np.array(self.means)[:, 6:], np.array(self.shear_bar)])
 
     def write(self, path: Path) -> tuple[Path, ...]:
-        if not self.time_ps:
+        """Write the rows, if there are any; returns the files."""
+        if not self.means:
             return ()
+        means = np.array(self.means)
         write_arrays(
             path,
-            time_ps=np.array(self.time_ps),
-            strain=np.array(self.strain),
-            stress_bar=np.array(self.stress_bar),
-            box_nm=np.array(self.box_nm),
-            temperature_k=np.array(self.temperature_k),
+            time_ps=means[:, 0],
+            strain=means[:, 1],
+            temperature_k=means[:, 2],
+            box_nm=means[:, 3:6],
+            stress_bar=self.stress_bar,
         )
         return (path,)
 
