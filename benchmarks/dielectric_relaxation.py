@@ -1,4 +1,4 @@
-"""Dielectric relaxation of SPC/E water, whose relaxation time and dielectric constant are published, by the stage itself.
+"""Dielectric relaxation of SPC/E water, whose relaxation time and dielectric constant are published, by the stage.
 
 216 rigid molecules at 0.997 g/cm³ and 298 K are melted from a lattice, brought to equilibrium at constant volume, and
 then followed by the stage `dipoles` with each Langevin friction asked for. Published for this model at this state: a
@@ -89,7 +89,7 @@ def stages(ps: float, frictions: list[float]) -> list[Stage]:
         Nvt(name="melt", duration_ps=5, friction_per_ps=5, **{**state, "temperature_k": 400.0}),
         Nvt(name="equilibrate", role="sample", duration_ps=20, friction_per_ps=1, **state),
         Nvt(name="unrecorded", duration_ps=COST_PS, friction_per_ps=0.01, **state),
-        Dipoles(name="recorded", duration_ps=COST_PS, **{**state}),
+        Dipoles(name="recorded", duration_ps=COST_PS, **state),
         *(
             Dipoles(name=f"friction_{one:g}", after="sample", duration_ps=ps, friction_per_ps=one, report_ps=5, **state)
             for one in frictions
@@ -116,9 +116,8 @@ def describe(folder: Path, cell: Cell) -> None:
         print(f"  {error.kind}: {error}")
     frequencies = reachable_frequencies_ghz(len(moments), interval_ps)
     spectrum = permittivity(moments, interval_ps, volume_nm3, TEMPERATURE_K, frequencies)
-    for values in zip(
-        frequencies, 1.0 + spectrum.storage, spectrum.storage_stderr, spectrum.loss, spectrum.loss_stderr
-    ):
+    columns = (frequencies, 1.0 + spectrum.storage, spectrum.storage_stderr, spectrum.loss, spectrum.loss_stderr)
+    for values in zip(*columns, strict=True):
         print("  {:9.1f} GHz  ε' {:7.2f} ± {:5.2f}  ε'' {:7.2f} ± {:5.2f}".format(*values))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from argon_liquid import ARGON_K, in_reduced_units, melted_argon
 
 from polyomics.analysis.green_kubo import running_integrals, viscosity
-from polyomics.analysis.shear_flow import flow, zero_shear
+from polyomics.analysis.shear_flow import Fluid, flow, zero_shear
 from polyomics.cell.cell import Cell
 from polyomics.md import shear_stress
 from polyomics.md.engine import Engine, Hardware, langevin
@@ -148,14 +148,14 @@ def argon(ps: float, hardware: Hardware) -> None:
         )
         done = run(melted_argon((4, 4, 12), ARGON_CUTOFF_NM), hardware, ARGON_CUTOFF_NM, stage)[0]
         arrays = StageOutput.open(done.path).joined("flow")
-        per_kinetic = float(arrays["mass_amu"][0] / arrays["kinetic_energy_kj_mol"].mean())
-        one = flow(
-            arrays["amplitude_nm_ps"],
-            acceleration,
-            float(arrays["wave_nm"][0]),
-            float(arrays["density_kg_m3"][0]),
-            per_kinetic,
+        fluid = Fluid(
+            wave_nm=float(arrays["wave_nm"][0]),
+            density_kg_m3=float(arrays["density_kg_m3"][0]),
+            mass_amu=float(arrays["mass_amu"][0]),
+            temperature_k=ARGON_K,
+            kinetic_energy_kj_mol=float(arrays["kinetic_energy_kj_mol"].mean()),
         )
+        one = flow(arrays["amplitude_nm_ps"], 1e-3 * stage.sample_fs, acceleration, fluid)
         flows.append(one)
         print(
             f"flow, {acceleration:g} nm/ps²: {in_reduced_units(one.viscosity_pa_s):.2f} ± "

@@ -176,9 +176,10 @@ class Surroundings:
         row, atom = pairs["i"], pairs["j"]
         site, distance = row % n_sites, np.maximum(pairs["v"], _CLOSEST_NM)
         sigma, epsilon = self._mixed(sites)
-        kind = self._type_of_atom[atom]
-        ratio = (sigma[site, kind] / distance) ** 6
-        repelling = 4.0 * epsilon[site, kind] * (ratio * ratio - ratio)
+        kind = site * len(self._types) + self._type_of_atom[atom]
+        square = np.take(sigma**2, kind) / (distance * distance)
+        sixth = square * square * square
+        repelling = np.take(4.0 * epsilon, kind) * (sixth * sixth - sixth)
         molecule = row // n_sites
         van_der_waals: Array = np.bincount(molecule, weights=repelling, minlength=n).astype(np.float64)
         if not self._is_charged(sites):

@@ -182,8 +182,9 @@ def _likelihood(guest: Guest, maps: Maps, sites_nm: Array, kt: float) -> Array:
     """How likely each place is to be chosen: mostly by what the map says, some at random, shape=(n,)."""
     about = sum(maps[number].at_kj_mol(sites_nm[:, number]) for number in range(len(guest.sites)))
     looks = np.exp(-(about - np.min(about)) / (SOFTENING * kt))
-    mixed: Array = (1.0 - AT_RANDOM) * looks / looks.sum() + AT_RANDOM / len(sites_nm)
-    return mixed / mixed.sum()
+    mixed = (1.0 - AT_RANDOM) * looks / looks.sum() + AT_RANDOM / len(sites_nm)
+    likelihood: Array = mixed / mixed.sum()
+    return likelihood
 
 
 def widom(frames: Sequence[FrameInsertions], temperature_k: float) -> Widom:

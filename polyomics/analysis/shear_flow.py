@@ -17,7 +17,7 @@ energy. Where p is not small the fluid is colder than the thermostat believes as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from polyomics.analysis.slope import disagree, line_through
 from polyomics.analysis.statistics import Estimate, estimate_mean
 from polyomics.errors import NotEnoughData, NotIdentifiable, NotLinear
+from polyomics.units import GAS_CONSTANT_KJ_MOL_K
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,32 @@ DIFFER_ERRORS = 2.0
 _NM_PS2_IN_M_S2 = 1e15
 _NM_PS_IN_M_S = 1e3
 _PER_NM_IN_PER_M = 1e9
+
+
+@dataclass(frozen=True)
+class Fluid:
+    """What turns a velocity into a viscosity."""
+
+    wave_nm: float
+    """Length of the wave [nm]."""
+    density_kg_m3: float
+    """Density [kg/m³]."""
+    mass_amu: float
+    """Mass of the cell [amu]."""
+    temperature_k: float
+    """Temperature [K]."""
+    kinetic_energy_kj_mol: float
+    """Mean kinetic energy of the cell, the flow included [kJ/mol]."""
+
+    @property
+    def wave_per_nm(self) -> float:
+        """Wave number [1/nm]."""
+        return 2.0 * float(np.pi) / self.wave_nm
+
+    @property
+    def thermal_variance_nm2_ps2(self) -> float:
+        """Variance of the profile's amplitude at rest, 2 kT / M [nm²/ps²]."""
+        return 2.0 * GAS_CONSTANT_KJ_MOL_K * self.temperature_k / self.mass_amu
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,21 +117,17 @@ class ZeroShear:
     """Viscosity of the line at those flows [Pa s], shape=(n_used,)."""
 
 
-def flow(
-    amplitudes_nm_ps: ArrayLike,
-    acceleration_nm_ps2: float,
-    wave_nm: float,
-    density_kg_m3: float,
-    mass_per_kinetic: float,
-) -> Flow:
+def flow(amplitudes_nm_ps: ArrayLike, interval_ps: float, acceleration_nm_ps2: float, fluid: Fluid) -> Flow:
     """Fluidity from the record of a flow; its start is left out where it is not yet steady.
+
+    The velocity fluctuates as that of the fluid at rest, with a variance 2 kT / M that is known and a memory of V / A
+    (Onsager). Its standard error is at least the one that follows: a record of a dozen memories underestimates its own.
 
     Args:
         amplitudes_nm_ps: Component of the profile along the acceleration [nm/ps], equally spaced in time.
+        interval_ps: Time between them [ps].
         acceleration_nm_ps2: Amplitude of the acceleration [nm/ps²].
-        wave_nm: Length of the wave [nm].
-        density_kg_m3: Density [kg/m³].
-        mass_per_kinetic: Mass over kinetic energy, of all of the cell, the flow included [amu/(kJ/mol) = ps²/nm²].
+        fluid: What flows.
 
     Raises:
         NotEnoughData: There are no values, or some that are not finite.
@@ -113,13 +136,16 @@ def flow(
     if acceleration_nm_ps2 <= 0:
         raise NotIdentifiable("without an acceleration there is no flow to tell a viscosity from; set one above 0")
     velocity = estimate_mean(amplitudes_nm_ps)
-    wave_per_nm = 2.0 * np.pi / wave_nm
-    factor = (
-        _NM_PS_IN_M_S * (wave_per_nm * _PER_NM_IN_PER_M) ** 2 / (acceleration_nm_ps2 * _NM_PS2_IN_M_S2 * density_kg_m3)
-    )
-    part = 0.25 * mass_per_kinetic * velocity.mean**2
+    memory_ps = max(velocity.mean, 0.0) / acceleration_nm_ps2
+    steady_ps = interval_ps * (len(np.asarray(amplitudes_nm_ps)) - velocity.first_used)
+    least = float(np.sqrt(fluid.thermal_variance_nm2_ps2 * min(1.0, 2.0 * memory_ps / steady_ps)))
+    if velocity.stderr is not None:
+        velocity = replace(velocity, stderr=max(velocity.stderr, least))
+    force = acceleration_nm_ps2 * _NM_PS2_IN_M_S2 * fluid.density_kg_m3
+    factor = _NM_PS_IN_M_S * (fluid.wave_per_nm * _PER_NM_IN_PER_M) ** 2 / force
+    part = 0.25 * fluid.mass_amu * velocity.mean**2 / fluid.kinetic_energy_kj_mol
     fluidity = _scaled(velocity, factor / (1.0 - min(part, 0.5)))
-    return Flow(acceleration_nm_ps2, wave_per_nm, velocity, fluidity, part)
+    return Flow(acceleration_nm_ps2, fluid.wave_per_nm, velocity, fluidity, part)
 
 
 def zero_shear(flows: Sequence[Flow]) -> ZeroShear:
@@ -188,11 +214,4 @@ def _inverse(fluidity: float, estimate: Estimate, flags: tuple[str, ...]) -> Est
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
     stderr = None if estimate.stderr is None else estimate.stderr * factor
-    return Estimate(
-        estimate.mean * factor,
-        stderr,
-        estimate.n_independent,
-        estimate.statistical_inefficiency,
-        estimate.first_used,
-        estimate.flags,
-    )
+    return replace(estimate, mean=estimate.mean * factor, stderr=stderr)

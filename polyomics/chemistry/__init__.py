@@ -17,6 +17,7 @@ _HOME = {
     "EndGroup": "end_group",
     "parse_end_group": "end_group",
     "build_chain": "growth",
+    "polymer_classes": "polymer_class",
     "RepeatUnit": "repeat_unit",
     "parse_repeat_unit": "repeat_unit",
     "find_spearings": "spearing",

@@ -28,7 +28,7 @@ def check(
 
     Example:  polyomics check '*CC(*)c1ccccc1' --preset standard
 
-    JSON keys: psmiles, key, as_written, formula, molar_mass_g_mol, n_backbone_atoms, n_stereocentres, preset,
+    JSON keys: psmiles, key, as_written, formula, classes, molar_mass_g_mol, n_backbone_atoms, n_stereocentres, preset,
     study_key, n_units, atoms_per_chain, n_chains, n_atoms, chain_molar_mass_g_mol, cell_molar_mass_g_mol,
     start_density_g_cm3, tacticity, force_field, charges, protocol, n_stages, simulated_ns, temperature_k,
     pressure_bar, properties, quality_flags, estimate (n_steps, n_cores, cpu_core_s, cpu_wall_s, gpu_wall_s,
@@ -45,7 +45,7 @@ def check(
 
 def describe(spec: StudySpec, *, as_written: str) -> dict[str, Any]:
     """Everything known of a study before it runs, as plain JSON values."""
-    from polyomics.chemistry import chain_graph, parse_repeat_unit
+    from polyomics.chemistry import chain_graph, parse_repeat_unit, polymer_classes
 
     polymer = spec.polymer
     unit = parse_repeat_unit(polymer.psmiles)
@@ -56,6 +56,7 @@ def describe(spec: StudySpec, *, as_written: str) -> dict[str, Any]:
         "key": unit.key,
         "as_written": as_written,
         "formula": unit.formula,
+        "classes": list(polymer_classes(unit)),
         "molar_mass_g_mol": round(unit.molar_mass_g_mol, 3),
         "n_backbone_atoms": unit.n_backbone,
         "n_stereocentres": unit.n_stereocentres,
@@ -103,6 +104,7 @@ def _print(facts: Mapping[str, Any]) -> None:
     rows = {
         "polymer": facts["psmiles"],
         "key": facts["key"],
+        "class": ", ".join(facts["classes"]) or "unclassified",
         "repeat unit": f"{facts['formula']}, {facts['molar_mass_g_mol']:.2f} g/mol, "
         f"{facts['n_backbone_atoms']} backbone atoms"
         + (f", {stereo} open stereocentre{'s' if stereo > 1 else ''} ({facts['tacticity']})" if stereo else ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -129,12 +129,14 @@ def volume_transition(simulation: Simulation, run: CoolingRun) -> GlassTransitio
     """The transition in the volume at one rate, or why there is none; worked out once.
 
     The fit is to ln v: a branch of constant thermal expansion is straight in it, as melts nearly are
-    (v ∝ exp(αT) in the usual form of Tait's equation), and its slope is that expansion.
+    (v ∝ exp(αT) in the usual form of Tait's equation), and its slope is that expansion. Half the difference that a
+    fit to v itself makes is added to the error of Tg.
     """
 
     def seek() -> GlassTransition | NotIdentifiable:
         points = run.log_volumes()
-        return _sought(points, points)
+        found = _sought(points, points)
+        return found if isinstance(found, NotIdentifiable) else _with_error_of_shape(found)
 
     return simulation.once(f"glass transition at {run.rate_k_per_ns} K/ns", seek)
 
@@ -279,6 +281,16 @@ def _sought(points: Points, log_volumes: Points) -> GlassTransition | NotIdentif
         return glass_transition(points)
     except NoTransition as error:
         return NotIdentifiable(f"{error}; {_advice(points, log_volumes, error)}")
+
+
+def _with_error_of_shape(found: GlassTransition) -> GlassTransition:
+    """The transition in ln v, with what is not known of the shape of its branches added to its error."""
+    window = found.window
+    volume = np.exp(window.mean)
+    in_volume = fit_hyperbola(replace(window, mean=volume, stderr=volume * window.stderr))
+    half = 0.5 * abs(in_volume.centre_k - found.fit.centre_k)
+    stderr = float(np.hypot(found.hyperbola_k.stderr or 0.0, half))
+    return replace(found, hyperbola_k=replace(found.hyperbola_k, stderr=stderr))
 
 
 def _advice(points: Points, log_volumes: Points, error: NoTransition) -> str:

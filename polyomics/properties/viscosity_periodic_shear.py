@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from polyomics.analysis.shear_flow import Flow, ZeroShear, flow, zero_shear
+from polyomics.analysis.shear_flow import Flow, Fluid, ZeroShear, flow, zero_shear
 from polyomics.errors import InvalidSettings, NotEnoughData, NotIdentifiable, StepFailed
 from polyomics.properties._viscosity import (
     FLOW_ROLE,
@@ -144,13 +144,15 @@ def _flow(output: StageOutput) -> Flow:
     if not arrays:
         raise NotEnoughData(f"stage {output.stage.get('name')!r} left no flow; run it again")
     last = arrays[-1]
-    return flow(
-        np.concatenate([piece["amplitude_nm_ps"] for piece in arrays]),
-        float(last["acceleration_nm_ps2"]),
-        float(last["wave_nm"]),
-        float(last["density_kg_m3"]),
-        float(last["mass_amu"]) / float(np.mean([piece["kinetic_energy_kj_mol"].mean() for piece in arrays])),
+    fluid = Fluid(
+        wave_nm=float(last["wave_nm"]),
+        density_kg_m3=float(last["density_kg_m3"]),
+        mass_amu=float(last["mass_amu"]),
+        temperature_k=float(output.stage["temperature_k"]),
+        kinetic_energy_kj_mol=float(np.mean([piece["kinetic_energy_kj_mol"].mean() for piece in arrays])),
     )
+    amplitudes = np.concatenate([piece["amplitude_nm_ps"] for piece in arrays])
+    return flow(amplitudes, 1e-3 * float(output.stage["sample_fs"]), float(last["acceleration_nm_ps2"]), fluid)
 
 
 def _refuse_unlike(outputs: Sequence[StageOutput]) -> None:

@@ -1,13 +1,17 @@
 """Flows of a liquid of known viscosity give it back, and say where they cannot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from polyomics.analysis.shear_flow import FASTEST, Flow, flow, zero_shear
+from polyomics.analysis.shear_flow import FASTEST, Flow, Fluid, flow, zero_shear
 from polyomics.errors import NotEnoughData, NotIdentifiable, NotLinear
 
-WAVE_NM, DENSITY_KG_M3, MASS_PER_KINETIC = 6.0, 800.0, 2.0
+WAVE_NM, DENSITY_KG_M3, MASS_AMU, KINETIC_KJ_MOL = 6.0, 800.0, 2e4, 1e4
+FLUID = Fluid(WAVE_NM, DENSITY_KG_M3, MASS_AMU, 400.0, KINETIC_KJ_MOL)
+INTERVAL_PS = 0.1
 VISCOSITY_PA_S = 2e-3
 K_PER_M = 2 * np.pi / (WAVE_NM * 1e-9)
 
@@ -27,10 +31,10 @@ def flowing(
 ) -> Flow:
     """AR(1) noise of 4 samples' memory about the velocity of a steady flow, the thermostat's share taken off."""
     mean = velocity_nm_ps(acceleration_nm_ps2, viscosity_pa_s)
-    mean *= 1 - 0.25 * MASS_PER_KINETIC * mean**2
+    mean *= 1 - 0.25 * MASS_AMU / KINETIC_KJ_MOL * mean**2
     decay = np.exp(-1 / 4)
     noise = lfilter([1], [1, -decay], rng.standard_normal(n_samples) * np.sqrt(1 - decay**2))
-    return flow(mean + noise_nm_ps * noise, acceleration_nm_ps2, WAVE_NM, DENSITY_KG_M3, MASS_PER_KINETIC)
+    return flow(mean + noise_nm_ps * noise, INTERVAL_PS, acceleration_nm_ps2, FLUID)
 
 
 def test_one_flow_gives_the_viscosity_and_the_shear_rate() -> None:
@@ -43,7 +47,7 @@ def test_one_flow_gives_the_viscosity_and_the_shear_rate() -> None:
 def test_a_start_that_is_not_steady_is_left_out() -> None:
     rng, mean = np.random.default_rng(2), velocity_nm_ps(0.1, VISCOSITY_PA_S)
     series = mean * (1 - np.exp(-np.arange(4000) / 60)) + 0.002 * rng.standard_normal(4000)
-    found = flow(series, 0.1, WAVE_NM, DENSITY_KG_M3, 1e-9)
+    found = flow(series, INTERVAL_PS, 0.1, replace(FLUID, kinetic_energy_kj_mol=1e9))
     assert found.viscosity_pa_s == pytest.approx(VISCOSITY_PA_S, rel=0.01)
 
 
@@ -82,16 +86,30 @@ def test_a_liquid_whose_viscosity_does_not_depend_on_shear_is_not_flagged() -> N
     assert zero_shear([flowing(0.1, rng)]).viscosity_pa_s.flags[0] == "one_amplitude"
 
 
+def test_a_record_too_short_for_its_own_error_has_that_of_the_fluid_at_rest() -> None:
+    """Ornstein-Uhlenbeck velocities of variance 2 kT / M and memory V / A, over thirty memories."""
+    rng, covered = np.random.default_rng(7), []
+    mean = velocity_nm_ps(0.1, VISCOSITY_PA_S)
+    memory = mean / 0.1 / INTERVAL_PS
+    n_samples, decay = int(30 * memory), np.exp(-1 / memory)
+    still = replace(FLUID, kinetic_energy_kj_mol=1e9)
+    for _ in range(300):
+        noise = lfilter([1], [1, -decay], rng.standard_normal(n_samples + 200) * np.sqrt(1 - decay**2))[200:]
+        found = flow(mean + np.sqrt(still.thermal_variance_nm2_ps2) * noise, INTERVAL_PS, 0.1, still).amplitude_nm_ps
+        covered.append(abs(found.mean - mean) < 1.96 * found.stderr)
+    assert 0.93 <= np.mean(covered) <= 1.0
+
+
 def test_what_has_no_value_says_so() -> None:
     rng = np.random.default_rng(6)
     with pytest.raises(NotIdentifiable, match="above 0"):
-        flow(rng.standard_normal(100), 0.0, WAVE_NM, DENSITY_KG_M3, 1.0)
+        flow(rng.standard_normal(100), INTERVAL_PS, 0.0, FLUID)
     with pytest.raises(NotIdentifiable, match="lost in thermal motion"):
         zero_shear([flowing(a, rng, n_samples=200, noise_nm_ps=0.3) for a in (0.001, 0.002)])
     with pytest.raises(NotLinear, match="smaller accelerations"):
         zero_shear([flowing(a, rng, viscosity_pa_s=1e-4) for a in (0.1, 0.12)])
     with pytest.raises(NotEnoughData, match="longer"):
-        zero_shear([flow(np.array([0.01, 0.011]), a, WAVE_NM, DENSITY_KG_M3, 1.0) for a in (0.1, 0.2)])
+        zero_shear([flow(np.array([0.01, 0.011]), INTERVAL_PS, a, FLUID) for a in (0.1, 0.2)])
     with pytest.raises(NotEnoughData, match="not finite"):
-        flow(np.array([0.1, np.nan, 0.1]), 0.1, WAVE_NM, DENSITY_KG_M3, 1.0)
+        flow(np.array([0.1, np.nan, 0.1]), INTERVAL_PS, 0.1, FLUID)
     assert 0 < FASTEST < 0.2

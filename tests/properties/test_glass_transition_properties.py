@@ -53,6 +53,7 @@ def cooled(tmp_path: Path) -> Callable[..., Simulation]:
         step_k: float = 20.0,
         noise: float = 0.0008,
         expansion: float = 5e-4,
+        volume_is_the_hyperbola: bool = False,
         cell: Cell = CELL,
     ) -> Simulation:
         folders = []
@@ -62,6 +63,7 @@ def cooled(tmp_path: Path) -> Callable[..., Simulation]:
             each = np.repeat(held, N_ROWS)
             x = each - (tg_k or 300.0)
             log_volume = expansion * x if tg_k is None else bend(x, GLASS, MELT)
+            log_volume = np.log1p(log_volume) if volume_is_the_hyperbola else log_volume
             heat = bend(x, CP_GLASS, CP_MELT) if tg_k else CP_MELT * x
             edge = 5.0 * np.exp((log_volume + noise * fluctuating(len(each), 2, 7 + number)) / 3.0)
             table = {name: np.zeros(len(each)) for name in THERMO_COLUMNS}
@@ -112,6 +114,14 @@ def test_tg_and_both_expansions_come_back_from_the_slowest_rate(cooled: Callable
         found = value(name, simulation)
         assert found.value == pytest.approx(truth, abs=4 * found.stderr)
         assert low < found.temperature_k < high
+
+
+def test_the_error_holds_whichever_of_the_volume_and_its_logarithm_has_straight_branches(
+    cooled: Callable[..., Simulation],
+) -> None:
+    tg = value("glass_transition_temperature", cooled({100.0: 330.0}, volume_is_the_hyperbola=True, noise=0.0004))
+    assert tg.value == pytest.approx(330.0, abs=2.5 * tg.stderr)
+    assert tg.stderr < 4.0
 
 
 def test_the_enthalpy_gives_the_same_tg_and_a_heat_capacity_of_known_steps(cooled: Callable[..., Simulation]) -> None:

@@ -125,6 +125,7 @@ def write_flow(
         "acceleration_nm_ps2": acceleration,
         "n_copies": n_copies,
         "duration_ps": 400.0,
+        "sample_fs": 100.0,
     }
     return write_stage(folder, record, [{"flow": arrays}])
 
