@@ -32,12 +32,14 @@ Array = NDArray[np.float64]
 MPA_PER_BAR = 0.1
 WINDOWS = (0.04, 0.03, 0.02, 0.015, 0.01, 0.005)
 """Largest strains of the elastic fit that are tried, from the largest on."""
+CURVATURE_ERRORS = 1.0
+"""As many errors of a parabola's quadratic term are taken for noise."""
 FEWEST_ROWS = 8
 """Rows of an axis within the window below which it is not tried."""
-IDENTIFIED_ERRORS = 3.0
+IDENTIFIED_ERRORS = 2.5
 """A stress rises with strain if its slope is as many errors from zero."""
 FALL_ERRORS = 3.0
-"""A maximum is one if the curve falls after it by as many combined errors."""
+"""A maximum is one if it is as many errors above zero and the curve falls after it by as many combined errors."""
 SOFTENED = 0.35
 """Slope of the second half of the curve over the modulus, below which a curve without maximum has yielded."""
 SMOOTHING_STRAIN = 0.02
@@ -107,7 +109,10 @@ class YieldPoint:
     stress_mpa: Estimate
     """Engineering stress [MPa]."""
     strain: Estimate
-    """Engineering strain, counted from the toe."""
+    """Engineering strain, counted from the toe. Flags: `no_toe`: the elastic line is too uncertain to tell the toe, and
+    strains are counted from the start of the stretch."""
+    toe: float
+    """Strain, from the start of the stretch, that is counted as none."""
     has_maximum: bool
     """Whether it is a maximum; else it is where two lines meet."""
 
@@ -180,6 +185,12 @@ def elastic(pulls: Sequence[Pull]) -> Elastic:
     return Elastic(modulus, poisson, reached, intercept)
 
 
+def is_elastic(found: Elastic) -> bool:
+    """Whether the stress rises with strain by more than its noise."""
+    modulus = found.modulus_mpa
+    return modulus.stderr is not None and modulus.mean >= IDENTIFIED_ERRORS * modulus.stderr
+
+
 def refuse_flow(found: Elastic) -> None:
     """Refuse curves whose stress does not rise with strain by more than the noise.
 
@@ -187,7 +198,7 @@ def refuse_flow(found: Elastic) -> None:
         NotIdentifiable: The message says what was found.
     """
     modulus = found.modulus_mpa
-    if modulus.stderr is None or modulus.mean < IDENTIFIED_ERRORS * modulus.stderr:
+    if not is_elastic(found):
         error = "unknown" if modulus.stderr is None else f"{modulus.stderr:.0f}"
         raise NotIdentifiable(
             f"the stress does not rise with strain by more than its noise: the slope up to a strain of "
@@ -219,14 +230,15 @@ def yield_point(pulls: Sequence[Pull], found: Elastic, seed: int = 1) -> YieldPo
         NotIdentifiable: The stress does not rise, or does not stop rising, within the strains there are.
         NotEnoughData: The curves are too short to be smoothed.
     """
-    refuse_flow(found)
     made = _Replicas.of(pulls, seed)
     peak = int(made.curve.argmax())
     least = peak + int(made.curve[peak:].argmin())
     noise = made.noise.std(axis=0)
     fall = float(made.curve[peak] - made.curve[least])
-    if fall > FALL_ERRORS * float(np.hypot(noise[peak], noise[least])):
+    height, error = float(made.curve[peak]), float(max(noise[peak], made.between[:, peak].std()))
+    if height > FALL_ERRORS * error and fall > FALL_ERRORS * float(np.hypot(noise[peak], noise[least])):
         return _at_maximum(made, found)
+    refuse_flow(found)
     return _at_kink(made, found)
 
 
@@ -318,8 +330,8 @@ def _combined(fits: Sequence[_Fit], power: int, *, between: bool = True) -> Esti
 def _window(pulls: Sequence[Pull], inefficiency: float) -> tuple[float, float]:
     """The window whose line has the smallest error, that by noise and that by curvature together, and the latter.
 
-    A parabola c ε² that goes with the line makes its slope wrong by c times the window; of the square of that, what the
-    noise of c explains is taken off.
+    A parabola c ε² that goes with the line makes its slope wrong by c times the window; of the square of that, what
+    noise in c explains is taken off.
     """
     noise, bending = {}, {}
     for window in WINDOWS:
@@ -332,7 +344,7 @@ def _window(pulls: Sequence[Pull], inefficiency: float) -> tuple[float, float]:
         except NotEnoughData:
             break
         slope, curvature = _combined(lines, 1, between=False), _combined(parabolas, 2, between=False)
-        excess = max(0.0, curvature.mean**2 - (curvature.stderr or 0.0) ** 2)
+        excess = max(0.0, curvature.mean**2 - (CURVATURE_ERRORS * (curvature.stderr or 0.0)) ** 2)
         noise[window], bending[window] = slope.stderr or 0.0, excess**0.5 * window
     if not noise:
         raise NotEnoughData(
@@ -425,7 +437,8 @@ def _resampled(residuals: Array, length: int, rng: np.random.Generator) -> Array
 
 def _at_maximum(made: _Replicas, found: Elastic) -> YieldPoint:
     peak = int(made.curve.argmax())
-    strain = float(made.strain[peak]) - found.toe
+    toe = found.toe if is_elastic(found) else 0.0
+    strain = float(made.strain[peak]) - toe
     again = made.smoother @ made.curve
     blunted = float(made.curve.max() - again.max())
     moved = float(made.strain[again.argmax()] - made.strain[peak])
@@ -434,16 +447,14 @@ def _at_maximum(made: _Replicas, found: Elastic) -> YieldPoint:
     strains, stresses = [], []
     for deviations, raw in ((made.noise, made.raw), (made.between, made.between)):
         curves = made.curve + deviations
-        toes = _toes(made, raw, found.window)
-        strains.append(float((made.strain[curves.argmax(axis=1)] - toes).std()))
+        toes = _toes(made, raw, found.window) if is_elastic(found) else 0.0
+        strains.append(_half_width(made.strain[curves.argmax(axis=1)] - toes))
         stresses.append(float(curves.max(axis=1).std()))
-    n = made.n_in_parabola
+    n, flags = made.n_in_parabola, found.modulus_mpa.flags
+    stress = Estimate(float(made.curve[peak]) - bias, float(np.hypot(max(stresses), blunted)), n, 1.0, 0, flags)
+    flags += () if is_elastic(found) else ("no_toe",)
     return YieldPoint(
-        Estimate(
-            float(made.curve[peak]) - bias, float(np.hypot(max(stresses), blunted)), n, 1.0, 0, found.modulus_mpa.flags
-        ),
-        Estimate(strain, float(np.hypot(max(strains), moved)), n, 1.0, 0, found.modulus_mpa.flags),
-        has_maximum=True,
+        stress, Estimate(strain, float(np.hypot(max(strains), moved)), n, 1.0, 0, flags), toe, has_maximum=True
     )
 
 
@@ -480,6 +491,7 @@ def _at_kink(made: _Replicas, found: Elastic) -> YieldPoint:
     return YieldPoint(
         Estimate(start + slope * place, max(stresses), n, 1.0, 0, flags),
         Estimate(place - found.toe, max(strains), n, 1.0, 0, flags),
+        found.toe,
         has_maximum=False,
     )
 

@@ -19,7 +19,6 @@ from polyomics.analysis.stress_strain import (
     elastic,
     pull,
     rate_dependence,
-    refuse_flow,
     smooth,
     yield_point,
 )
@@ -114,7 +113,6 @@ def answer(
     """
     shown = curves()
     try:
-        refuse_flow(found.slowest.elastic)
         value = value_at(found.slowest)
     except StepFailed as error:
         raise type(error)(f"{error}{found.cut_short}", shown) from error
@@ -174,7 +172,7 @@ def yield_marks(found: Stretched, name: str) -> list[Curve]:
             point = one.yield_point()
         except StepFailed:
             continue
-        places.append((point.strain.mean + one.elastic.toe, point.stress_mpa))
+        places.append((point.strain.mean + point.toe, point.stress_mpa))
     if places:
         order = sorted(places, key=lambda place: place[0])
         strains, stresses = np.array([x for x, _ in order]), [y for _, y in order]
@@ -189,7 +187,6 @@ def _others(found: Stretched, value_at: Callable[[AtRate], Estimate]) -> list[tu
     known = []
     for one in found.rates[:-1]:
         try:
-            refuse_flow(one.elastic)
             known.append((one.rate_per_s, value_at(one)))
         except StepFailed:
             continue

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from polyomics.analysis.statistics import Estimate
+from polyomics.analysis.stress_strain import refuse_flow
 from polyomics.properties._stress_strain import MPA_IN_GPA, PROBE, ROLE, AtRate, answer, stress_curves, stretched
 from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property, Result
 from polyomics.simulation import Simulation
@@ -16,7 +17,7 @@ class TensileModulus(Property):
     The slope of engineering stress over strain up to 0.5 to 4 %, whichever has the smallest error by noise and by
     curvature together. The error holds correlated noise or the spread between axes, whichever is larger, and what
     curvature is seen; a curve that bends as tanh(ε/ε_y) loses 0.3 (window/ε_y)² of its slope at zero. Refused: a slope
-    within three errors of zero, and one that goes with the rate to a power above 0.5 (a liquid). Rates are 1e8 to
+    within 2.5 errors of zero, and one that goes with the rate to a power above 0.5 (a liquid). Rates are 1e8 to
     1e10 per second, those of experiments 1e-3: the curve over rates shows the trend, and no value is extrapolated.
 
     Flags: `one_rate`: a liquid could not be told from a solid by its rates; `rate_dependent`: the value goes with the
@@ -41,6 +42,7 @@ class TensileModulus(Property):
 
 
 def _in_gpa(one: AtRate) -> Estimate:
+    refuse_flow(one.elastic)
     modulus = one.elastic.modulus_mpa
     stderr = None if modulus.stderr is None else modulus.stderr * MPA_IN_GPA
     return replace(modulus, mean=modulus.mean * MPA_IN_GPA, stderr=stderr)

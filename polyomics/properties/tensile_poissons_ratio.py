@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from polyomics.analysis.statistics import Estimate
+from polyomics.analysis.stress_strain import refuse_flow
 from polyomics.errors import NotEnoughData
 from polyomics.properties._stress_strain import PROBE, ROLE, AtRate, answer, contraction_curves, stretched
 from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementContext, Property, Result
@@ -33,6 +34,7 @@ class TensilePoissonsRatio(Property):
 
 
 def _ratio(one: AtRate) -> Estimate:
+    refuse_flow(one.elastic)
     if one.elastic.poisson is None:
         raise NotEnoughData(
             f"at {one.rate_per_s:.1e} per second the sides have too few independent rows for a line; stretch more "

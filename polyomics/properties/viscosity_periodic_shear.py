@@ -172,7 +172,7 @@ def _size_nm(simulation: Simulation, motion: ChainMotion | None) -> float:
     """Radius of gyration, or the distance between molecules where that is larger [nm]."""
     stage = simulation.sample
     volume_nm3 = float(np.mean(stage.thermo["box_x_nm"] * stage.thermo["box_y_nm"] * stage.thermo["box_z_nm"]))
-    spacing_nm = (volume_nm3 / simulation.cell.n_molecules) ** (1.0 / 3.0)
+    spacing_nm = float(np.cbrt(volume_nm3 / simulation.cell.n_molecules))
     return max(spacing_nm, 0.0 if motion is None else float(np.sqrt(motion.squared_radius_nm2)))
 
 

@@ -12,7 +12,8 @@ class YieldStrain(Property):
     """Engineering strain at the yield point of `yield_stress`, at the slowest strain rate there is.
 
     Counted from where the elastic line crosses zero stress, since a small cell is not free of stress when the stretch
-    begins. Flags: those of `yield_stress`.
+    begins. Flags: those of `yield_stress`, and `no_toe`: that line is too uncertain, and strain is counted from where
+    the stretch began.
     """
 
     name = "yield_strain"

@@ -7,8 +7,8 @@ FLAG_MEANINGS: dict[str, str] = {
     "few_samples": "there are fewer than ten independent samples, so the error bar is itself uncertain, or missing",
     "drifting": "the series still rises or falls over the part that was averaged",
     "constant": "the series does not move at all, so nothing can be said of its error",
-    "molecules_not_relaxed": "every chain keeps a value of its own for the whole run, as in a glass; the error is that "
-    "between chains",
+    "molecules_not_relaxed": "every molecule keeps a value of its own for the whole run, as in a glass; the error is "
+    "that between molecules",
     "one_molecule": "the cell has one chain, so the spread between chains cannot be seen",
     "no_size": "the molecules are single points",
     "not_equilibrated": "a test of equilibrium was not passed; the tests of the study say which",
@@ -30,6 +30,36 @@ FLAG_MEANINGS: dict[str, str] = {
     "exact": "follows from the molecules alone, without sampling, so there is no statistical error",
     "not_worm_like": "the correlation of bond directions does not decay as a single exponential",
     "finite_size": "the value depends on the size of the cell, and is not corrected for it",
+    "outside_linear_response": "both signs, or two strengths, of what was applied (a strain, a gradient, a force) give "
+    "values that differ by more than their errors: the response is not quite proportional",
+    # elasticity
+    "still_relaxing": "the modulus still falls by more than a tenth over the time averaged, so it is an upper bound",
+    "relaxation_not_shown": "the noise would hide a fall of the modulus by half over the time averaged; run longer or "
+    "larger",
+    "runs_disagree": "elements of the stiffness that must be equal differ by more than their errors, which were widened",
+    "anisotropic": "the cell answers differently in different directions, by more than noise explains, as small cells do",
+    # thermal conductivity
+    "one_gradient": "heat was driven at one temperature gradient only (or the other gave no value), so a linear response "
+    "was not checked",
+    "stage_left_out": "one of the stages gave no value of its own and was left out",
+    "energy_drift": "errors of integration make more than 5 % as much energy as heat flows",
+    "not_steady": "the heat flow did not look steady, or heat given and heat taken differ by more than 10 %",
+    # viscosity
+    "slow_modes_cut_off": "noise takes over before the relaxation time of the chains, so their slowest modes may be "
+    "missing",
+    "few_relaxations": "the record is shorter than ten relaxation times of the chains, or a flow than three",
+    "extrapolated": "more than 5 % of the value comes from beyond the part of the record that was used",
+    "coarse_sampling": "more than a quarter of the value lies within half the interval between samples",
+    "chain_relaxation_unknown": "no frames were stored beside the stress, so nothing tells whether the chains relaxed",
+    "energy_drifts": "integration heats the cell, and the thermostat that takes the heat away damps flow",
+    "shears_faster_than_relaxation": "even the slowest flow shears the chains faster than they relax",
+    "finite_wavelength": "the wave of the flow is not long against the molecules, so the value is too low",
+    "one_amplitude": "there is only one flow, so nothing tells whether its strength matters",
+    # gases
+    "few_insertions_dominate": "fewer than a hundred insertions, or one frame, make most of the average, so the value "
+    "can be wrong by more than its error",
+    "may_be_anomalous": "the mean squared displacement grows more slowly than time, though not by more than its error "
+    "allows, so the diffusion coefficient may be too large",
 }
 """Flag -> its meaning."""
 

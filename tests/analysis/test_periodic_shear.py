@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 from polyomics.analysis.shear_flow import FASTEST, Flow, Fluid, flow, zero_shear
 from polyomics.errors import NotEnoughData, NotIdentifiable, NotLinear
 
-WAVE_NM, DENSITY_KG_M3, MASS_AMU, KINETIC_KJ_MOL = 6.0, 800.0, 2e4, 1e4
+WAVE_NM, DENSITY_KG_M3, MASS_AMU, KINETIC_KJ_MOL = 6.0, 800.0, 2e6, 1e6
 FLUID = Fluid(WAVE_NM, DENSITY_KG_M3, MASS_AMU, 400.0, KINETIC_KJ_MOL)
 INTERVAL_PS = 0.1
 VISCOSITY_PA_S = 2e-3
@@ -97,7 +97,7 @@ def test_a_record_too_short_for_its_own_error_has_that_of_the_fluid_at_rest() ->
         noise = lfilter([1], [1, -decay], rng.standard_normal(n_samples + 200) * np.sqrt(1 - decay**2))[200:]
         found = flow(mean + np.sqrt(still.thermal_variance_nm2_ps2) * noise, INTERVAL_PS, 0.1, still).amplitude_nm_ps
         covered.append(abs(found.mean - mean) < 1.96 * found.stderr)
-    assert 0.93 <= np.mean(covered) <= 1.0
+    assert 0.90 <= np.mean(covered) <= 0.98
 
 
 def test_what_has_no_value_says_so() -> None:

@@ -284,6 +284,7 @@ def test_at_a_temperature_the_strained_runs_agree_with_the_springs_within_their_
     unit = SPRING_KJ_MOL_NM2 / (cell.box_nm[0] / 3) * KJ_MOL_NM3_IN_GPA
     off = (found.matrix_gpa - cubic(2 * unit, unit, unit)) / np.hypot(found.stderr_gpa, 0.01 * unit)
     assert np.abs(off).max() < 4
-    assert 0.3 < np.sqrt((off**2).mean()) < 2
+    assert np.sqrt((off**2).mean()) < 1.5
+    assert found.stderr_gpa.max() < 0.15 * unit
     fall, error = relaxation(runs, stage.relax_ps).fall(relaxation(runs, stage.relax_ps).shear_gpa)
     assert abs(fall) < 4 * error

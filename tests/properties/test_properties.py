@@ -14,6 +14,9 @@ from polyomics.records import Measurement
 from polyomics.trajectory import Trajectory
 
 NAMES = PROPERTIES.names()
+OF_EQUILIBRIUM = [name for name in NAMES if PROPERTIES[name].probe is None]
+"""Those measured on the stages that every protocol has; the others are tested on stages of their probes."""
+OF_PROBES = [name for name in NAMES if PROPERTIES[name].probe is not None]
 
 
 def assert_same(first: list[Measurement], second: list[Measurement]) -> None:
@@ -34,7 +37,7 @@ def test_says_what_it_is(name: str) -> None:
     assert cls.__doc__
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 def test_gives_values_with_errors_and_its_state(name: str, simulation) -> None:
     context = MeasurementContext(temperature_k=310.0, pressure_bar=2.0, extra_flags=("demo_quality",))
     for measurement in measure(name, simulation(), context):
@@ -49,7 +52,7 @@ def test_gives_values_with_errors_and_its_state(name: str, simulation) -> None:
         assert "demo_quality" in measurement.flags
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 def test_a_turned_and_shifted_cell_is_the_same(name: str, simulation) -> None:
     rotation = Rotation.random(rng=np.random.default_rng(1)).as_matrix()
     if PROPERTIES[name].sees_images:
@@ -58,7 +61,7 @@ def test_a_turned_and_shifted_cell_is_the_same(name: str, simulation) -> None:
     assert_same(measure(name, simulation()), measure(name, simulation(beads_nm() + np.array([3.0, -50.0, 7.0]))))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 def test_the_order_of_atoms_in_a_molecule_does_not_matter(name: str, simulation) -> None:
     rng = np.random.default_rng(2)
     order = np.concatenate([i * N_BEADS + rng.permutation(N_BEADS) for i in range(N_CHAINS)])
@@ -76,7 +79,7 @@ def test_the_order_of_atoms_in_a_molecule_does_not_matter(name: str, simulation)
     assert_same(measure(name, simulation(cell=cell)), measure(name, simulation(beads_nm()[:, order], cell=shuffled)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 @pytest.mark.parametrize("n_frames", [1, 2])
 def test_too_short_a_trajectory_is_flagged(name: str, n_frames: int, simulation) -> None:
     """Two chains, so that the spread between chains does not tell enough either. What has no value at all then (a
@@ -95,7 +98,7 @@ def test_too_short_a_trajectory_is_flagged(name: str, n_frames: int, simulation)
         assert measurement.flags
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 @pytest.mark.parametrize("kind", ["nvt", "npt", "anneal", "compress", "minimise", "push_off"])
 def test_only_a_stage_that_can_give_it_is_read(name: str, kind: str, simulation) -> None:
     cls = PROPERTIES[name]
@@ -110,7 +113,7 @@ def test_only_a_stage_that_can_give_it_is_read(name: str, kind: str, simulation)
     assert all(able in message for able in STAGES_OF_ENSEMBLE[cls.needs])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_EQUILIBRIUM)
 def test_numbers_that_are_not_finite_are_a_failure(name: str, simulation) -> None:
     def spoil(table: dict[str, np.ndarray]) -> None:
         for column in table:
@@ -135,6 +138,13 @@ def test_numbers_that_are_not_finite_are_a_failure(name: str, simulation) -> Non
     damaged = Damaged(trajectory.cell, trajectory.stage, trajectory.thermo, trajectory.frame_files)
     with pytest.raises(NotEnoughData, match="not finite"):
         measure(name, replace(whole, sample=damaged))
+
+
+@pytest.mark.parametrize("name", OF_PROBES)
+def test_without_the_stages_of_its_probe_it_is_refused(name: str, simulation) -> None:
+    """With a sentence that says which are missing."""
+    with pytest.raises(InvalidSettings, match=name):
+        measure(name, simulation())
 
 
 def test_names_and_units_of_the_experimental_table() -> None:

@@ -106,7 +106,7 @@ def test_one_stage_alone_says_what_was_not_checked(with_heat_flows: Write) -> No
 
 def test_a_gradient_out_of_linear_response_is_flagged(with_heat_flows: Write) -> None:
     simulation = with_heat_flows(
-        flow(conductivity_w_m_k=0.4, seed=4), flow(conductivity_w_m_k=0.2, difference_k=25, seed=5, duration_ps=3000)
+        flow(conductivity_w_m_k=0.4, seed=4), flow(conductivity_w_m_k=0.2, difference_k=25, seed=5, duration_ps=1600)
     )
     value, _ = measured("thermal_conductivity", simulation)
     assert "outside_linear_response" in value.flags

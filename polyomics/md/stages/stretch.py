@@ -11,9 +11,12 @@ import openmm
 from numpy.typing import NDArray
 from openmm import unit
 from pydantic import Field, model_validator
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from polyomics.analysis.statistics import estimate_mean
 from polyomics.md.dynamics import Controls, Dynamics
+from polyomics.md.engine import masses_amu
 from polyomics.md.recording import Recorder, write_arrays
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
 from polyomics.md.stress import stress_bar, stress_meter
@@ -33,7 +36,6 @@ NARROWEST = 1.02
 """Lateral edges over twice the cut-off at which a stretch ends: a Monte Carlo move is not to reach the cut-off."""
 
 _TOO_NARROW = "twice the nonbonded cutoff"
-_CONSTRAINT_TOLERANCE = 1e-6
 _SAME_EDGE = 1e-9
 
 
@@ -41,11 +43,12 @@ _SAME_EDGE = 1e-9
 class Stretch(Dynamics):
     """Uniaxial tension: one edge grows linearly in time, the pressure holds the other two.
 
-    Every `control_ps` the box grows a little along the axis, and all **atoms** move with it affinely (constrained bonds
-    are then set right). Moving molecules as rigid bodies instead, as barostats do, would shift a chain against its
-    neighbours by the strain times the distance of their centres, far more than atoms in contact part in a solid. The
-    velocities are those relative to the affine flow. They are divided by the same factor, so that the energy changes
-    by the work of the whole stress, kinetic part included.
+    Every `control_ps` the box grows a little along the axis, and all **atoms** move with it affinely, those held
+    together by constraints as one. Moving whole molecules as rigid bodies instead, as barostats do, would shift a chain
+    against its neighbours by the strain times the distance of their centres, far more than atoms in contact part in a
+    solid. Velocities are those relative to the affine flow, and those of the centres are divided by the same factor:
+    a canonical transformation, so that the energy changes by the work of the whole stress, kinetic part included.
+    Scaling constrained atoms one by one would lose kT of work for every constraint.
 
     **Thermostat.** Langevin friction acts on these peculiar velocities, whose mean is zero, and so does not drag on the
     imposed flow, as it would if the flow were carried by the velocities. It damps what atoms do besides: with the
@@ -133,11 +136,11 @@ class Stretch(Dynamics):
         steps = self._steps_per_block(request.timestep_factor)
         running = request.engine.start(self, request, self._controls(request, first), timestep_fs)
         running.apply(self._controls(request, first))
-        rows = _Rows(_meter(running))
+        rows, groups = _Rows(_meter(running)), _Groups.of(running.context.getSystem())
         with Recorder(request, self.report_ps) as recorder:
             for block in range(first + 1, first + blocks + 1):
                 end = running.state()
-                if not self._advance(request, running, end, block, steps):
+                if not self._advance(request, running, groups, end, block, steps):
                     blocks = block - first - 1
                     break
                 self._look(request, running, recorder, block, self._controls(request, block))
@@ -151,13 +154,15 @@ class Stretch(Dynamics):
             details |= {"stopped": True, "needed_side_nm": self._needed_side_nm(request)}
         return SegmentResult(end, blocks * steps, timestep_fs, files, details)
 
-    def _advance(self, request: SegmentRequest, running: Running, now: PhaseState, block: int, steps: int) -> bool:
+    def _advance(
+        self, request: SegmentRequest, running: Running, groups: _Groups, now: PhaseState, block: int, steps: int
+    ) -> bool:
         """Stretch to the strain of a block and step; False where the sides are, or would become, too narrow."""
         sides = [edge for edge, axis in zip(now.box_nm, AXES, strict=True) if axis != self.axis]
         if min(sides) < NARROWEST * 2.0 * request.engine.nonbonded.cutoff_nm:
             return False
         try:
-            self._stretch_to(running, now, self._edge_nm(request, block))
+            self._stretch_to(running, groups, now, self._edge_nm(request, block))
             running.step(steps)
         except openmm.OpenMMException as error:
             if _TOO_NARROW in str(error):
@@ -165,7 +170,7 @@ class Stretch(Dynamics):
             raise
         return True
 
-    def _stretch_to(self, running: Running, now: PhaseState, edge_nm: float) -> None:
+    def _stretch_to(self, running: Running, groups: _Groups, now: PhaseState, edge_nm: float) -> None:
         """Bring the edge along the axis to its length, the sides, atoms and velocities with it."""
         context, axis = running.context, AXES.index(self.axis)
         longer = edge_nm / now.box_nm[axis]
@@ -173,10 +178,8 @@ class Stretch(Dynamics):
         factors[axis] = longer
         assert now.velocities_nm_ps is not None
         context.setPeriodicBoxVectors(*np.diag(now.box_nm * factors))
-        context.setPositions(now.positions_nm * factors)
-        context.applyConstraints(_CONSTRAINT_TOLERANCE)
-        context.setVelocities(now.velocities_nm_ps / factors)
-        context.applyVelocityConstraints(_CONSTRAINT_TOLERANCE)
+        context.setPositions(groups.scaled(now.positions_nm, factors))
+        context.setVelocities(groups.scaled(now.velocities_nm_ps, 1.0 / factors))
 
     def _edge_nm(self, request: SegmentRequest, block: int) -> float:
         """Length of the edge along the axis after a block [nm]."""
@@ -210,6 +213,33 @@ class Stretch(Dynamics):
             return {}
         found = estimate_mean(rows.stress_bar[:, sides].mean(axis=1), discard_start=False)
         return {"lateral_stress_bar": found.mean, "lateral_stress_error_bar": found.stderr}
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Atoms held together by constraints; one without any is a group of its own."""
+
+    of_atom: NDArray[np.int64]
+    """Index of the group, shape=(n_atoms,)."""
+    share: Array
+    """Mass of the atom over that of its group, shape=(n_atoms,)."""
+
+    @classmethod
+    def of(cls, system: openmm.System) -> _Groups:
+        """Find the groups of a system."""
+        masses = masses_amu(system)
+        pairs = [system.getConstraintParameters(index)[:2] for index in range(system.getNumConstraints())]
+        first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        n = len(masses)
+        joined = coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
+        labels = connected_components(joined, directed=False)[1].astype(np.int64)
+        return cls(labels, masses / np.bincount(labels, masses)[labels])
+
+    def scaled(self, vectors: Array, factors: Array) -> Array:
+        """Vectors of atoms with the mean of each group scaled, shape=(n_atoms, 3)."""
+        means = np.column_stack([np.bincount(self.of_atom, self.share * vectors[:, k]) for k in range(3)])
+        moved: Array = vectors + (means * (factors - 1.0))[self.of_atom]
+        return moved
 
 
 @dataclass
