@@ -326,13 +326,14 @@ def _check_names(spec: StudySpec) -> None:
             continue
         error = _refusal(name, sample, stages)
         if error is not None:
-            raise InvalidSettings(f"{error}; {_able(name)}") from error
+            raise InvalidSettings(f"{error}; {_able(name, spec.protocol)}") from error
 
 
-def _able(name: str) -> str:
+def _able(name: str, protocol: Protocol) -> str:
     probe = PROPERTIES[name].probe
     if probe is not None:
-        return f"the probe {probe!r} gives it"
+        is_there = probe in protocol.name.split("+")[1:]
+        return f"the probe {probe!r} does not at this effort" if is_there else f"the probe {probe!r} gives it"
     return f"protocols that can give it: {', '.join(protocols_giving(name)) or 'none of the named ones'}"
 
 
