@@ -29,7 +29,7 @@ PROPERTIES = (
     "glass_transition_temperature_enthalpy",
     "glass_transition_temperature_extrapolated",
     "volume_expansion_glass",
-    "volume_expansion_melt",
+    "volume_expansion_rubber",
 )
 GLASS_PER_K, MELT_PER_K = 2e-4, 6e-4
 

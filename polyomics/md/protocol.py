@@ -105,8 +105,7 @@ class Protocol(Record):
 
     @property
     def sample_index(self) -> int:
-        """Index of the stage that properties are measured on: the one of role `sample`, else the last before those of
-        probes."""
+        """Index of the stage that properties are measured on: that of role `sample`, else the last before probes."""
         return _sample_index(self)
 
     @property

@@ -32,6 +32,13 @@ FLAG_MEANINGS: dict[str, str] = {
     "finite_size": "the value depends on the size of the cell, and is not corrected for it",
     "outside_linear_response": "both signs, or two strengths, of what was applied (a strain, a gradient, a force) give "
     "values that differ by more than their errors: the response is not quite proportional",
+    # glass transition
+    "fast_cooling": "cooled at more than 1 K/ns, so the value is tens of kelvin above what a calorimeter finds",
+    "few_points": "a branch of the fit has fewer than five temperatures",
+    "few_rates": "extrapolated from three cooling rates, so one bad value among them would not be noticed",
+    "far_extrapolation": "extrapolated over more than three times the decades of cooling rate that were simulated",
+    "attempt_rate_fitted": "the attempt rate of the Vogel-Fulcher-Tammann law comes from these rates, not from "
+    "the usual constant",
     # elasticity
     "still_relaxing": "the modulus still falls by more than a tenth over the time averaged, so it is an upper bound",
     "relaxation_not_shown": "the noise would hide a fall of the modulus by half over the time averaged; run longer or "

@@ -28,7 +28,7 @@ NAMES = (
     "glass_transition_temperature",
     "glass_transition_temperature_enthalpy",
     "volume_expansion_glass",
-    "volume_expansion_melt",
+    "volume_expansion_rubber",
 )
 VOGEL_K, STRENGTH_K = 290.0, 700.0
 
@@ -109,7 +109,7 @@ def test_tg_and_both_expansions_come_back_from_the_slowest_rate(cooled: Callable
     assert "fast_cooling" in tg.flags
     for name, truth, low, high in (
         ("volume_expansion_glass", GLASS, 100.0, 340.0),
-        ("volume_expansion_melt", MELT, 340.0, 560.0),
+        ("volume_expansion_rubber", MELT, 340.0, 560.0),
     ):
         found = value(name, simulation)
         assert found.value == pytest.approx(truth, abs=4 * found.stderr)

@@ -13,15 +13,15 @@ from polyomics.properties.property import PROPERTIES, Ensemble, MeasurementConte
 from polyomics.simulation import Simulation
 
 
-@PROPERTIES.register("volume_expansion_melt")
-class VolumeExpansionMelt(Property):
+@PROPERTIES.register("volume_expansion_rubber")
+class VolumeExpansionRubber(Property):
     """Thermal expansion coefficient of the volume above the glass transition, α = d ln v / dT [1/K].
 
     The slope of the branch of the melt in the hyperbola that gives `glass_transition_temperature`, at the mean
     temperature of its points; flags as there.
     """
 
-    name = "volume_expansion_melt"
+    name = "volume_expansion_rubber"
     unit = "1/K"
     definition = "Slope of ln v(T) far above the glass transition, at the slowest cooling rate simulated."
     reference = "Patrone et al. 2016, DOI 10.1016/j.polymer.2016.01.074"
