@@ -43,11 +43,13 @@ FLAG_MEANINGS: dict[str, str] = {
     "still_relaxing": "the modulus still falls by more than a tenth over the time averaged, so it is an upper bound",
     "relaxation_not_shown": "the noise would hide a fall of the modulus by half over the time averaged; run longer or "
     "larger",
-    "runs_disagree": "elements of the stiffness that must be equal differ by more than their errors, which were widened",
-    "anisotropic": "the cell answers differently in different directions, by more than noise explains, as small cells do",
+    "runs_disagree": "elements of the stiffness that must be equal differ by more than their errors, which were "
+    "widened",
+    "anisotropic": "the cell answers differently in different directions, by more than noise explains, as small "
+    "cells do",
     # thermal conductivity
-    "one_gradient": "heat was driven at one temperature gradient only (or the other gave no value), so a linear response "
-    "was not checked",
+    "one_gradient": "heat was driven at one temperature gradient only (or the other gave no value), so a linear "
+    "response was not checked",
     "stage_left_out": "one of the stages gave no value of its own and was left out",
     "energy_drift": "errors of integration make more than 5 % as much energy as heat flows",
     "not_steady": "the heat flow did not look steady, or heat given and heat taken differ by more than 10 %",
