@@ -36,7 +36,7 @@ CURVATURE_ERRORS = 1.0
 """As many errors of a parabola's quadratic term are taken for noise."""
 FEWEST_ROWS = 8
 """Rows of an axis within the window below which it is not tried."""
-IDENTIFIED_ERRORS = 2.5
+IDENTIFIED_ERRORS = 3.0
 """A stress rises with strain if its slope is as many errors from zero."""
 FALL_ERRORS = 3.0
 """A maximum is one if it is as many errors above zero and the curve falls after it by as many combined errors."""

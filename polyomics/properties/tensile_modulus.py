@@ -17,7 +17,7 @@ class TensileModulus(Property):
     The slope of engineering stress over strain up to 0.5 to 4 %, whichever has the smallest error by noise and by
     curvature together. The error holds correlated noise or the spread between axes, whichever is larger, and what
     curvature is seen; a curve that bends as tanh(ε/ε_y) loses 0.3 (window/ε_y)² of its slope at zero. Refused: a slope
-    within 2.5 errors of zero, and one that goes with the rate to a power above 0.5 (a liquid). Rates are 1e8 to
+    within three errors of zero, and one that goes with the rate to a power above 0.5 (a liquid). Rates are 1e8 to
     1e10 per second, those of experiments 1e-3: the curve over rates shows the trend, and no value is extrapolated.
 
     Flags: `one_rate`: a liquid could not be told from a solid by its rates; `rate_dependent`: the value goes with the

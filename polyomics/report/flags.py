@@ -47,6 +47,18 @@ FLAG_MEANINGS: dict[str, str] = {
     "widened",
     "anisotropic": "the cell answers differently in different directions, by more than noise explains, as small "
     "cells do",
+    # stress and strain
+    "one_rate": "one strain rate only, so a slow liquid could not be told from a solid",
+    "rate_dependent": "the value goes with the strain rate beyond its noise",
+    "noisy": "the error is above a quarter of the value",
+    "one_axis": "one stretch only, so the error does not hold what differs between axes",
+    "fast": "the strain exceeds 1 % while sound crosses the cell",
+    "heated": "the cell was more than 2 % warmer than asked for",
+    "sides_off_pressure": "the lateral stress misses the pressure beyond its error",
+    "cut_short": "a stretch ended where the sides came to twice the cut-off",
+    "no_maximum": "the yield point is where two lines meet, as the stress has no maximum",
+    "no_toe": "the elastic line is too uncertain, so strain counts from where the stretch began",
+    "wider_window": "the sides needed a larger range of strain than the stress",
     # thermal conductivity
     "one_gradient": "heat was driven at one temperature gradient only (or the other gave no value), so a linear "
     "response was not checked",

@@ -109,7 +109,7 @@ def test_a_stretch_that_ends_before_yield_has_none() -> None:
 
 
 def test_noise_alone_is_no_modulus() -> None:
-    """At most one of 30 liquids passes for a solid at 2.5 errors."""
+    """At most one of 30 liquids passes for a solid at three errors."""
     solid, refused = 0, []
     for seed in range(30):
         try:
