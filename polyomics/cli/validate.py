@@ -113,11 +113,14 @@ def validate(
     _check_state(options)
     if reuse_only:
         _check_reuse(options)
-        plans = [Plan(polymer, _names(options)) for polymer in polymers]
+        plans = [Plan(polymer, _names(options, reuse_only=True)) for polymer in polymers]
     else:
         plans = [_plan(polymer, options, replicates or 1, source) for polymer in polymers]
     if not any(plan.polymer.reference(name) for plan in plans for name in plan.properties if plan.polymer.key):
-        raise InvalidInputFile(f"{source} has no value to compare for what was asked{_what(options, only)}")
+        raise InvalidInputFile(
+            f"{source} has no value to compare for what was asked{_what(options, only)}; properties of probes are "
+            "compared where --probe or --property asks for them"
+        )
     if out is not None:
         _make_folder(out)
     if reuse_only:
@@ -131,7 +134,7 @@ def validate(
         )
         with stoppable():
             answers = _run_all(plans, runner)
-    found = _compare(plans, answers, reuse_only=reuse_only)
+    found = [row for row in _compare(plans, answers, reuse_only=reuse_only) if _is_told(row, options)]
     failures = _failures(plans, answers, found)
     if reuse_only and not any(row.status == "compared" for row in found) and not failures:
         raise InvalidSettings(
@@ -155,13 +158,25 @@ def _rows(table: Path | None) -> tuple[str, Sequence[Any]]:
     return (BUNDLED, bundled_table()) if table is None else (str(table), read_table(table))
 
 
-def _names(options: Mapping[str, Any]) -> list[str]:
-    """Registered properties that may be compared: those asked for, else all."""
+def _names(options: Mapping[str, Any], *, reuse_only: bool = False) -> list[str]:
+    """Registered properties that may be compared: those asked for, else all; those of probes where these are run."""
     from polyomics.properties import PROPERTIES
 
     for name in options.get("properties", ()):
         PROPERTIES[name]
-    return list(dict.fromkeys(options.get("properties") or PROPERTIES.names()))
+    if options.get("properties"):
+        return list(dict.fromkeys(options["properties"]))
+    probes = {None, *options.get("probes", ())}
+    return [name for name, kind in PROPERTIES.items() if reuse_only or kind.probe in probes]
+
+
+def _is_told(row: Comparison, options: Mapping[str, Any]) -> bool:
+    """Whether a comparison is to be told of: one of a probe that nobody asked for, and nobody ran, is not."""
+    from polyomics.properties import PROPERTIES
+
+    probe = PROPERTIES[row.property].probe
+    asked = probe in options.get("probes", ()) or row.property in options.get("properties", ())
+    return probe is None or asked or row.status != "skipped"
 
 
 def _check_state(options: Mapping[str, Any]) -> None:
@@ -323,12 +338,14 @@ def _failures(
     return failures
 
 
-def _not_compared(rows: Sequence[Any]) -> dict[str, int]:
+def _not_compared(rows: Sequence[Any], comparisons: Sequence[Comparison]) -> dict[str, int]:
     """Properties of the table that nothing here gives, and how many values fit for comparison they have."""
     from polyomics.properties import PROPERTIES
     from polyomics.reference.experiment import names_in_table
 
-    ours = {name for own in PROPERTIES.names() for name in names_in_table(own)}
+    told = {row.property for row in comparisons}
+    able = {name for name in PROPERTIES.names() if PROPERTIES[name].probe is None or name in told}
+    ours = {name for own in able for name in names_in_table(own)}
     others = [row.property for _, row in rows if row.is_fit_for_comparison() and row.property not in ours]
     return {name: others.count(name) for name in sorted(set(others))}
 
@@ -377,7 +394,7 @@ def _show(
 ) -> None:
     from polyomics.cli.render import make_console, print_json
 
-    others = _not_compared(rows)
+    others = _not_compared(rows, comparisons)
     if as_json:
         print_json(
             {

@@ -30,7 +30,7 @@ class TensileModulus(Property):
     name = "tensile_modulus"
     unit = "GPa"
     definition = "Slope of engineering stress over engineering strain at small strain, the sides at constant pressure."
-    reference = "toe compensation: ASTM D638"
+    reference = "toe compensation: ASTM D638; in MD: Brown & Clarke 1991, DOI 10.1021/ma00008a056"
     needs: ClassVar[Ensemble] = "any"
     also_needs: ClassVar[tuple[str, ...]] = (ROLE,)
     probe: ClassVar[str | None] = PROBE

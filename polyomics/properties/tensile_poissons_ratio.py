@@ -22,7 +22,9 @@ class TensilePoissonsRatio(Property):
     name = "tensile_poissons_ratio"
     unit = "1"
     definition = "Minus the slope of the mean lateral strain over the strain, where stress is proportional to strain."
-    reference = "Landau & Lifshitz, Theory of Elasticity, section 5"
+    reference = (
+        "Landau & Lifshitz, Theory of Elasticity, section 5; in MD: Brown & Clarke 1991, DOI 10.1021/ma00008a056"
+    )
     needs: ClassVar[Ensemble] = "any"
     also_needs: ClassVar[tuple[str, ...]] = (ROLE,)
     probe: ClassVar[str | None] = PROBE

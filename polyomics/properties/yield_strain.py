@@ -19,7 +19,9 @@ class YieldStrain(Property):
     name = "yield_strain"
     unit = "1"
     definition = "Engineering strain at the yield point, counted from where the elastic line crosses zero stress."
-    reference = "yield point of plastics and toe compensation: ASTM D638"
+    reference = (
+        "yield point of plastics and toe compensation: ASTM D638; in MD: Brown & Clarke 1991, DOI 10.1021/ma00008a056"
+    )
     needs: ClassVar[Ensemble] = "any"
     also_needs: ClassVar[tuple[str, ...]] = (ROLE,)
     probe: ClassVar[str | None] = PROBE

@@ -20,7 +20,7 @@ class YieldStress(Property):
     name = "yield_stress"
     unit = "MPa"
     definition = "First maximum of engineering stress over strain; where there is none, where two lines meet."
-    reference = "yield point of plastics: ISO 527-1, ASTM D638"
+    reference = "yield point of plastics: ISO 527-1, ASTM D638; in MD: Brown & Clarke 1991, DOI 10.1021/ma00008a056"
     needs: ClassVar[Ensemble] = "any"
     also_needs: ClassVar[tuple[str, ...]] = (ROLE,)
     probe: ClassVar[str | None] = PROBE

@@ -11,8 +11,8 @@ MEASURED_AT_K = 298.15
 """Temperature the values hold at, unless they are temperatures themselves."""
 TOLERANCE_K = 10.0
 """How far from that a comparison is still worth making."""
-TEMPERATURE_FREE = frozenset({"glass_transition_temperature"})
-"""Properties that hold at no temperature in particular."""
+TEMPERATURE_FREE = frozenset({"glass_transition_temperature", "volume_expansion_glass", "volume_expansion_rubber"})
+"""Properties that hold at no temperature in particular: of a transition, or of a whole branch of the volume."""
 
 _EXPANSION: dict[State, str] = {"glass": "volume_expansion_glass", "rubber/liquid": "volume_expansion_rubber"}
 _CP: dict[State, str] = dict.fromkeys(("glass", "rubber/liquid"), "specific_heat_capacity_cp")

@@ -203,7 +203,10 @@ TABLES = {
     "duplicate": (HEADER + PE_ROW + PE_ROW.replace("*CC*", "*CCCC*"), "line 3: density of PE is already in line 2"),
     "two-states": (HEADER + PE_ROW + PE_ROW.replace("rubber/liquid", "glass"), "line 3: PE is a glass"),
     "nothing-simulated": (HEADER + PE_ROW.replace("*CC*", "*O[Si](*)(C)C"), "no value to compare"),
-    "nothing-measured": (HEADER + PE_ROW.replace("density", "thermal_conductivity"), "no value to compare"),
+    "nothing-measured": (
+        HEADER + PE_ROW.replace("density", "yield_stress").replace("g/cm3", "MPa"),
+        "where --probe or",
+    ),
 }
 COMMANDS = {
     "no-such-file": (["--set", "gone.csv"], "cannot read gone.csv"),
