@@ -74,7 +74,7 @@ def stage(name: str, timestep_fs: float, ps: float) -> Stage:
     }
     if name == "plain":
         return Nvt(**shared)
-    return HeatFlow(temperature_difference_k=60.0, n_repeats=1, n_slabs=12, settle_ps=0.2, **shared)
+    return HeatFlow(temperature_difference_k=60.0, n_copies=1, n_slabs=12, settle_ps=0.2, **shared)
 
 
 def argon(asked: argparse.Namespace, hardware: Hardware) -> None:
@@ -92,7 +92,7 @@ def argon(asked: argparse.Namespace, hardware: Hardware) -> None:
                 name="heat",
                 temperature_k=at_k,
                 temperature_difference_k=asked.part * at_k,
-                n_repeats=1,
+                n_copies=1,
                 n_slabs=3 * cells // 4 * 2,
                 settle_ps=20,
                 duration_ps=asked.argon,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polyomics.md.protocol import once_per_protocol
 from polyomics.records import Record
@@ -83,15 +83,32 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def gpu_wall_s(n_steps: int, n_atoms: int) -> float:
+class Steps(NamedTuple):
+    """An amount of MD."""
+
+    n_steps: int
+    """Integration steps."""
+    n_cell_steps: int
+    """The same, those of several copies of the cell counted so many times."""
+
+
+def gpu_wall_s(steps: Steps, n_atoms: int) -> float:
     """Rough time of so many steps on one GPU [s]."""
-    return n_steps * (GPU_S_PER_STEP + GPU_S_PER_ATOM_STEP * n_atoms)
+    return steps.n_steps * GPU_S_PER_STEP + steps.n_cell_steps * GPU_S_PER_ATOM_STEP * n_atoms
 
 
 @once_per_protocol
-def steps_of(protocol: Protocol) -> tuple[int, int]:
+def steps_of(protocol: Protocol) -> tuple[Steps, Steps]:
     """Steps of a protocol, and of its longest segment: what is lost at most if it is stopped without a checkpoint."""
-    return protocol.n_steps, max(_segment_steps(stage) for stage in protocol.stages)
+    stages = [steps_of_stage(stage) for stage in protocol.stages]
+    whole = Steps(sum(one.n_steps for one in stages), sum(one.n_cell_steps for one in stages))
+    segments = [(_segment_steps(stage), stage.n_cells) for stage in protocol.stages]
+    return whole, max((Steps(n, n * cells) for n, cells in segments), key=lambda one: one.n_cell_steps)
+
+
+def steps_of_stage(stage: Stage) -> Steps:
+    """Steps of a stage, without its extensions."""
+    return Steps(stage.n_steps, stage.n_steps * stage.n_cells)
 
 
 def _segment_steps(stage: Stage) -> int:
@@ -109,15 +126,15 @@ def estimate_cost(n_atoms: int, protocol: Protocol, n_cores: int | None = None) 
         n_cores: CPU cores; all this process may use by default.
     """
     cores = n_cores or available_cores()
-    n_steps = protocol.n_steps
-    core_s = CPU_S_PER_ATOM_STEP * n_atoms * n_steps
+    steps, _ = steps_of(protocol)
+    core_s = CPU_S_PER_ATOM_STEP * n_atoms * steps.n_cell_steps
     return CostEstimate(
         n_atoms=n_atoms,
-        n_steps=n_steps,
+        n_steps=steps.n_steps,
         simulated_ns=protocol.duration_ps / 1000.0,
         n_cores=cores,
         cpu_core_s=core_s,
         cpu_wall_s=core_s / cores,
-        gpu_wall_s=gpu_wall_s(n_steps, n_atoms),
+        gpu_wall_s=gpu_wall_s(steps, n_atoms),
         memory_gb=BASE_MEMORY_GB + n_atoms * BYTES_PER_ATOM / 1e9,
     )

@@ -580,7 +580,7 @@ def new_study(spec: StudySpec, unit: RepeatUnit | None = None) -> NewStudy:
     unit = unit or parse_repeat_unit(polymer.psmiles)
     chain = chain_size(unit, polymer.n_units, polymer.head_end, polymer.tail_end)
     n_atoms = spec.cell.n_chains * chain.n_atoms
-    n_steps, most_in_segment = steps_of(spec.protocol)
+    steps, most_in_segment = steps_of(spec.protocol)
     return NewStudy(
         key=key,
         polymer=Polymer(
@@ -596,7 +596,7 @@ def new_study(spec: StudySpec, unit: RepeatUnit | None = None) -> NewStudy:
         temperature_k=spec.conditions.temperature_k,
         pressure_bar=spec.conditions.pressure_bar,
         run_folder=f"runs/{key}",
-        gpu_hours=gpu_wall_s(n_steps, n_atoms) / 3600.0,
+        gpu_hours=gpu_wall_s(steps, n_atoms) / 3600.0,
         segment_gpu_s=gpu_wall_s(most_in_segment, n_atoms),
     )
 

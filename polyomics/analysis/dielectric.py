@@ -91,7 +91,7 @@ def dielectric_constant(moments_e_nm: ArrayLike, volume_nm3: float, temperature_
             f"at least {FEWEST_SAMPLES:g}, and {FEW_SAMPLES:g} to be trusted: sample longer, or hotter"
         )
     variance = unbiased_covariance(used, _BLOCK_INEFFICIENCIES * float(inefficiencies.max())).diagonal()
-    to_constant = _dielectric_per_e2_nm2(volume_nm3, temperature_k)
+    to_constant = dielectric_per_e2_nm2(volume_nm3, temperature_k)
     squares = ((used - used.mean(axis=1, keepdims=True)) ** 2).sum(axis=0)
     of_mean = estimate_mean(to_constant * squares, discard_start=False)
     n_squares = min(n_independent, of_mean.n_independent)
@@ -110,7 +110,7 @@ def dielectric_constant(moments_e_nm: ArrayLike, volume_nm3: float, temperature_
     )
 
 
-def _dielectric_per_e2_nm2(volume_nm3: float, temperature_k: float) -> float:
+def dielectric_per_e2_nm2(volume_nm3: float, temperature_k: float) -> float:
     """What a variance of the dipole of 1 e² nm² adds to the dielectric constant."""
     energy_j = 3.0 * VACUUM_PERMITTIVITY_F_M * volume_nm3 / _NM_PER_M**3 * BOLTZMANN_J_K * temperature_k
     return (ELEMENTARY_CHARGE_C / _NM_PER_M) ** 2 / energy_j

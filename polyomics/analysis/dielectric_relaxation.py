@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyomics.analysis.dielectric import _dielectric_per_e2_nm2
+from polyomics.analysis.dielectric import dielectric_per_e2_nm2
 from polyomics.analysis.displacement import mean_squared_displacements_nm2
 from polyomics.analysis.statistics import FEW_SAMPLES, SIGNIFICANCE, Estimate
 from polyomics.errors import NotEnoughData, NotIdentifiable, OutOfReach
@@ -254,7 +254,7 @@ def permittivity(
     moments = _checked(moments_e_nm)
     frequencies = np.asarray(frequency_ghz, dtype=np.float64)
     refuse_unreachable(frequencies, len(moments), interval_ps)
-    scale = 0.5 * _dielectric_per_e2_nm2(volume_nm3, temperature_k)
+    scale = 0.5 * dielectric_per_e2_nm2(volume_nm3, temperature_k)
     per_period = 1e3 / (frequencies * interval_ps)
     levels = np.array([_FEWEST_BLOCKS * 2**level for level in range(_MOST_LEVELS)])
     fits = len(moments) / levels[None, :] >= _PERIODS * per_period[:, None] * (1.0 - 1e-9)

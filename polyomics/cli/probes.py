@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 N_ATOMS = 10_000
 """Atoms of the cell that costs are told for."""
-COPIES = ("n_copies", "n_repeats")
-"""Settings by which stages put several copies of the cell together."""
 
 
 def probes(
@@ -85,11 +83,10 @@ def _effort_json(effort: str, stages: Sequence[Stage], *, with_stages: bool) -> 
 
 
 def _gpu_wall_s(stage: Stage) -> float:
-    """Rough time of a stage on one GPU [s]; one of several copies of the cell has as many times the atoms."""
-    from polyomics.estimate import gpu_wall_s
+    """Rough time of a stage on one GPU [s]."""
+    from polyomics.estimate import gpu_wall_s, steps_of_stage
 
-    copies = max(int(getattr(stage, name, 1)) for name in COPIES)
-    return gpu_wall_s(stage.n_steps, copies * N_ATOMS)
+    return gpu_wall_s(steps_of_stage(stage), N_ATOMS)
 
 
 def _print_probes(found: list[dict[str, Any]]) -> None:
@@ -103,13 +100,16 @@ def _print_probes(found: list[dict[str, Any]]) -> None:
         ("probe", {"no_wrap": True}), *((effort, right) for effort in efforts), *(["what it is for"] if is_wide else [])
     )
     for item in found:
-        costs = [f"{one['simulated_ns']:.3g} ns{_more(one)}\n{duration(one['gpu_wall_s'])}" for one in item["efforts"]]
+        costs = [
+            f"{_at_most(one)}{one['longest_ns']:.3g} ns\n{_at_most(one)}{duration(one['longest_gpu_wall_s'])}"
+            for one in item["efforts"]
+        ]
         table.add_row(item["name"], *costs, *([item["summary"]] if is_wide else []))
     console.print(table)
     for item in found:
         console.print(f"{item['name']}: {', '.join(item['properties']) or 'no property yet'}")
     console.print(
-        "first line: simulated time (+: more where a stage has to be prolonged); second: time on one GPU for "
+        "first line: simulated time (≤: with every prolongation it may need); second: time on one GPU for "
         f"{N_ATOMS:,} atoms; both on top of the preset of that effort. After the table: the properties that each "
         "gives, which bring it along when asked for by name",
         style="dim",
@@ -158,8 +158,8 @@ def _length(stages: list[dict[str, Any]], name: str) -> str:
     return f"{found[0]:,.6g}" if found else "–"
 
 
-def _more(effort: dict[str, Any]) -> str:
-    return " +" if effort["longest_ns"] > effort["simulated_ns"] else ""
+def _at_most(effort: dict[str, Any]) -> str:
+    return "≤ " if effort["longest_ns"] > effort["simulated_ns"] else ""
 
 
 def _range(least: str, most: str) -> str:

@@ -94,6 +94,11 @@ class Stage(Record, abc.ABC):
         """How many times the stage may be prolonged by its own length where that is found to be needed."""
         return 0
 
+    @property
+    def n_cells(self) -> int:
+        """How many copies of the cell it steps at once; what a step costs goes with it."""
+        return 1
+
     def wants_more(self, thermo: Mapping[str, NDArray[np.float64]]) -> bool:
         """Whether a stage that may be prolonged is to be, judged by its table; asked at the end of the stage.
 

@@ -146,9 +146,9 @@ QUANTITIES = {
 @pytest.mark.parametrize("n_starts", [1, 3])
 def test_errors_are_the_spread_between_repetitions_and_there_is_no_bias(n_starts: int) -> None:
     """Noise that puts a third on single shear elements, stress correlated in time and between components."""
-    n_repeats = 40
+    n_copies = 40
     values = {name: [] for name in QUANTITIES}
-    for seed in range(n_repeats):
+    for seed in range(n_copies):
         found = stiffness(
             runs(ISOTROPIC, noise_gpa=0.03 * np.sqrt(n_starts), n=150, seed=seed, n_starts=n_starts), 50.0
         )
@@ -158,7 +158,7 @@ def test_errors_are_the_spread_between_repetitions_and_there_is_no_bias(n_starts
     for name, (_, truth) in QUANTITIES.items():
         means, errors = np.array(values[name]).T
         spread = means.std(ddof=1)
-        assert abs(means.mean() - truth) < 4 * spread / np.sqrt(n_repeats), name
+        assert abs(means.mean() - truth) < 4 * spread / np.sqrt(n_copies), name
         assert 0.75 < np.sqrt((errors**2).mean()) / spread < (1.4 if n_starts == 1 else 1.7), name
         within = (np.abs(means - truth) < 2 * errors).mean()
         assert within > 0.8, name

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from polyomics.estimate import gpu_wall_s
+from polyomics.estimate import Steps, gpu_wall_s
 from polyomics.md.probes import EFFORTS, PROBES
 from polyomics.md.protocols import Target
 from polyomics.presets import PRESETS
@@ -31,7 +31,9 @@ def test_costs_are_those_of_the_stages(cli: Callable[..., Any]) -> None:
             stages = PROBES[item["name"]](Target(), one["effort"])
             assert one["simulated_ns"] == pytest.approx(sum(stage.simulated_ps for stage in stages) / 1000.0)
             assert one["n_steps"] == sum(stage.n_steps for stage in stages)
-            assert one["gpu_wall_s"] >= gpu_wall_s(one["n_steps"], item["n_atoms"]) * (1.0 - 1e-9)
+            assert one["gpu_wall_s"] >= gpu_wall_s(Steps(one["n_steps"], one["n_steps"]), item["n_atoms"]) * (
+                1.0 - 1e-9
+            )
             assert one["longest_ns"] >= one["simulated_ns"]
             assert one["presets"] == [preset.name for _, preset in PRESETS.items() if preset.effort == one["effort"]]
 
@@ -40,7 +42,9 @@ def test_one_probe_shows_its_stages(cli: Callable[..., Any]) -> None:
     one = cli("probes", "dielectric_relaxation", "--json").json
     for effort in one["efforts"]:
         assert sum(stage["ps"] for stage in effort["stages"]) == pytest.approx(1000.0 * effort["simulated_ns"])
-        assert effort["gpu_wall_s"] == pytest.approx(gpu_wall_s(effort["n_steps"], one["n_atoms"]))
+        assert effort["gpu_wall_s"] == pytest.approx(
+            gpu_wall_s(Steps(effort["n_steps"], effort["n_steps"]), one["n_atoms"])
+        )
     text = cli("probes", "dielectric_relaxation").stdout
     for part in ("dielectric_dipoles", "sample", "dielectric_relaxation_time", "standard", "20,000", "GPU"):
         assert part in text
@@ -49,7 +53,7 @@ def test_one_probe_shows_its_stages(cli: Callable[..., Any]) -> None:
 def test_a_stage_of_several_copies_costs_as_many_times_the_atoms(cli: Callable[..., Any]) -> None:
     one = cli("probes", "thermal_conductivity", "--json").json
     stages = PROBES["thermal_conductivity"](Target(), "standard")
-    expected = sum(gpu_wall_s(stage.n_steps, one["n_atoms"] * stage.n_repeats) for stage in stages)
+    expected = sum(gpu_wall_s(Steps(stage.n_steps, stage.n_steps), one["n_atoms"] * stage.n_copies) for stage in stages)
     standard = next(effort for effort in one["efforts"] if effort["effort"] == "standard")
     assert standard["gpu_wall_s"] == pytest.approx(expected)
 

@@ -49,7 +49,7 @@ def run(
 
 def argon_stages(**settings: object) -> tuple[Stage, ...]:
     """Melt the lattice, then drive heat through the liquid near its triple point."""
-    chosen = {"temperature_difference_k": 0.3 * ARGON_K, "n_repeats": 1, "n_slabs": 12, "settle_ps": 10} | settings
+    chosen = {"temperature_difference_k": 0.3 * ARGON_K, "n_copies": 1, "n_slabs": 12, "settle_ps": 10} | settings
     melt = Nvt(name="melt", temperature_k=2.5 * ARGON_K, duration_ps=10, timestep_fs=5, segment_ps=10)
     return melt, HeatFlow(name="heat", temperature_k=ARGON_K, timestep_fs=5, **chosen)
 
@@ -140,7 +140,7 @@ def test_energy_is_what_was_added_less_what_was_removed(polyethylene_cell: Cell,
     nonbonded.setUseSwitchingFunction(True)
     nonbonded.setSwitchingDistance(0.7)
     cell = replace(polyethylene_cell, system_xml=openmm.XmlSerializer.serialize(system))
-    settings = {"n_repeats": 2, "n_slabs": 12, "settle_ps": 0.4, "duration_ps": 1.2, "segment_ps": 0.6}
+    settings = {"n_copies": 2, "n_slabs": 12, "settle_ps": 0.4, "duration_ps": 1.2, "segment_ps": 0.6}
     heat = HeatFlow(
         name="heat", temperature_k=300, temperature_difference_k=90, control_ps=0.05, report_ps=0.05, **settings
     )
@@ -174,7 +174,7 @@ def test_a_run_that_was_stopped_is_the_undisturbed_one(tmp_path: Path) -> None:
         temperature_difference_k=15,
         pressure_bar=100,
         timestep_fs=4,
-        n_repeats=2,
+        n_copies=2,
         n_slabs=12,
         settle_ps=1,
         duration_ps=2,
@@ -257,7 +257,7 @@ def test_a_cell_that_is_too_short_is_not_run_and_says_what_is_needed(tmp_path: P
     [
         ({"temperature_difference_k": 100.0}, "out of linear response; take at most 90 K"),
         ({"n_slabs": 13}, "have no middle"),
-        ({"n_repeats": 0}, "greater than or equal to 1"),
+        ({"n_copies": 0}, "greater than or equal to 1"),
         ({"temperature_difference_k": -1.0}, "greater than or equal to 0"),
         ({"hydrogen_mass_amu": 3.0}, "less than or equal to 1"),
     ],
@@ -275,9 +275,9 @@ def test_the_probe_drives_two_gradients_from_the_sample(effort: str, temperature
     assert all(stage.after == "sample" and stage.role == "heat_flow" for stage in stages)
     assert all(stage.temperature_k == temperature for stage in stages)
     first = stages[0]
-    gentle = [stage for stage in stages if stage.n_repeats == first.n_repeats and stage is not first]
+    gentle = [stage for stage in stages if stage.n_copies == first.n_copies and stage is not first]
     assert gentle[0].temperature_difference_k < first.temperature_difference_k
-    lengths = {stage.n_repeats for stage in stages}
+    lengths = {stage.n_copies for stage in stages}
     assert len(lengths) == {"smoke": 1, "demo": 1, "standard": 2, "accurate": 3}[effort]
 
 

@@ -16,7 +16,7 @@ class _Branch:
     """One stage: the cell so many times, cut into so many slabs, for so long, at so large a part of T between them."""
 
     name: str
-    n_repeats: int
+    n_copies: int
     n_slabs: int
     duration_ps: float
     part_of_temperature: float = 0.2
@@ -82,7 +82,7 @@ def thermal_conductivity(target: Target, effort: Effort) -> Sequence[Stage]:
             temperature_k=target.temperature_k,
             temperature_difference_k=branch.part_of_temperature * target.temperature_k,
             pressure_bar=target.pressure_bar,
-            n_repeats=branch.n_repeats,
+            n_copies=branch.n_copies,
             n_slabs=branch.n_slabs,
             settle_ps=setting.settle_ps,
             duration_ps=branch.duration_ps,

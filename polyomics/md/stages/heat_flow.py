@@ -58,7 +58,7 @@ class HeatFlow(Dynamics):
     """Temperature of the hot slab less that of the cold one [K], at most 30 % of the mean."""
     pressure_bar: float | None = Field(default=None, ge=0, le=1e5)
     """Pressure whose mean volume is taken [bar]; none keeps the volume of the start."""
-    n_repeats: int = Field(default=3, ge=1, le=20)
+    n_copies: int = Field(default=3, ge=1, le=20)
     """How many times the cell is repeated along z."""
     n_slabs: int = Field(default=20, ge=12, le=200)
     """Number of slabs, even; the first and the one in the middle are hot and cold."""
@@ -85,6 +85,11 @@ class HeatFlow(Dynamics):
         if self.n_slabs % 2:
             raise ValueError(f"{self.n_slabs} slabs have no middle; take an even number")
         return self
+
+    @property
+    def n_cells(self) -> int:
+        """Copies of the cell."""
+        return self.n_copies
 
     @property
     def n_steps(self) -> int:
@@ -115,15 +120,15 @@ class HeatFlow(Dynamics):
         Args:
             box_nm: Edges of the box, not repeated [nm], shape=(3,).
         """
-        thickness_nm = float(box_nm[2]) * self.n_repeats / self.n_slabs
+        thickness_nm = float(box_nm[2]) * self.n_copies / self.n_slabs
         if thickness_nm >= THINNEST_SLAB_NM:
             return None
-        needed_nm = THINNEST_SLAB_NM * self.n_slabs / self.n_repeats
-        most = int(box_nm[2] * self.n_repeats / THINNEST_SLAB_NM) // 2 * 2
+        needed_nm = THINNEST_SLAB_NM * self.n_slabs / self.n_copies
+        most = int(box_nm[2] * self.n_copies / THINNEST_SLAB_NM) // 2 * 2
         fewer = f" or at most {most} slabs" if most >= 12 else ""
         return (
-            f"{self.n_slabs} slabs in {self.n_repeats} cell(s) of {box_nm[2]:.2f} nm are {thickness_nm:.2f} nm thin, "
-            f"and groups of atoms are as large; take a cell of at least {needed_nm:.2f} nm, more n_repeats{fewer}"
+            f"{self.n_slabs} slabs in {self.n_copies} cell(s) of {box_nm[2]:.2f} nm are {thickness_nm:.2f} nm thin, "
+            f"and groups of atoms are as large; take a cell of at least {needed_nm:.2f} nm, more n_copies{fewer}"
         )
 
     def run_segment(self, request: SegmentRequest) -> SegmentResult:
@@ -132,7 +137,7 @@ class HeatFlow(Dynamics):
         why_not = self.why_not(request.engine.stage_start.box_nm)
         if why_not is not None:
             return SegmentResult(request.start, 0, timestep_fs, (), {"refused": why_not, "wall_s": 0.0})
-        cell = repeated(request.engine.cell, self.n_repeats)
+        cell = repeated(request.engine.cell, self.n_copies)
         larger = replace(request, cell=cell, engine=request.engine.of(cell))
         n_steps = 0
         if request.index == 0:
@@ -142,12 +147,12 @@ class HeatFlow(Dynamics):
 
     def _repeated(self, start: PhaseState) -> PhaseState:
         """Copies of the positions, velocities to be drawn: with equal ones the copies would stay copies."""
-        positions_nm = repeated_positions_nm(start.positions_nm, start.box_nm, self.n_repeats)
+        positions_nm = repeated_positions_nm(start.positions_nm, start.box_nm, self.n_copies)
         return replace(
             start,
             positions_nm=positions_nm,
             velocities_nm_ps=None,
-            box_nm=start.box_nm * np.array([1.0, 1.0, self.n_repeats]),
+            box_nm=start.box_nm * np.array([1.0, 1.0, self.n_copies]),
         )
 
     def _settled(self, request: SegmentRequest, timestep_fs: float) -> tuple[SegmentRequest, int]:

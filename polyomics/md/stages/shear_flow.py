@@ -63,6 +63,11 @@ class ShearFlow(Dynamics):
     sample_fs: float = Field(default=100.0, gt=0, le=10000.0)
     """Time between samples of the profile [fs]."""
 
+    @property
+    def n_cells(self) -> int:
+        """Copies of the cell."""
+        return self.n_copies
+
     @model_validator(mode="after")
     def _samples_at_steps_and_looks_at_samples(self) -> Self:
         for name, long, short in (
