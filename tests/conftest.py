@@ -15,6 +15,11 @@ import pytest
 from polyomics.cell.cell import Cell
 from polyomics.chemistry import build_chain, parse_repeat_unit
 
+# A job in the background, as tests of a server are, ignores these, and so would every process that a test starts.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
 
 @pytest.fixture(scope="session")
 def polyethylene_cell() -> Cell:

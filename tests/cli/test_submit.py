@@ -187,9 +187,6 @@ def test_ctrl_c_ends_it_with_what_is_in_kept(environment: dict[str, str], home: 
         stdout=subprocess.DEVNULL,
         env=environment,
         cwd=home,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        ),  # a job in the background ignores it
     )
     assert process.stdin is not None
     assert process.stderr is not None
