@@ -311,9 +311,14 @@ def test_a_helper_that_is_killed_is_said_in_one_sentence(
     monkeypatch.setattr(drafting, "FEWEST_FOR_SEVERAL", 2 * CHUNK)
     path = csv_file(b"psmiles\n" + b"*CC(*)C\n" * 20 * CHUNK)
 
+    killed: list[int] = []
+
     def kill(_so_far: Submission, _fraction: float | None) -> None:
+        if killed:
+            return
         for child in multiprocessing.active_children():
-            os.kill(child.pid or 0, signal.SIGKILL)
+            killed.append(child.pid or 0)
+            os.kill(killed[-1], signal.SIGKILL)
 
     with pytest.raises(MachineFailed, match="submit the same again"):
         submit(path, preset="smoke", database_url=url, processes=2, watch=kill)
