@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MANIFEST_FILE = "manifest.json"
+"""Name of the file that says which files of a stage count."""
+
+
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
     """Turn what the file system refuses while `path` is written into one sentence.

@@ -13,18 +13,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import CorruptFile
-from polyomics.files import read_json, write_json, writing_to
+from polyomics.files import MANIFEST_FILE, read_json, write_json, writing_to
 from polyomics.records import digest
 from polyomics.spec import SCIENCE_VERSION, StudySpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MANIFEST = "manifest.json"
 FOLDER = "cache/lineages"
 """Folder of the notes, below the home folder."""
 _KEY_LENGTH = 20
@@ -79,11 +79,11 @@ class Relatives:
             record: What its manifest must say it is.
             here: Folder of the stage in this study's run folder, relative to that.
         """
-        if (self._folder / here / MANIFEST).exists():
+        if (self._folder / here / MANIFEST_FILE).exists():
             return False
         for folder in self._folders():
             for stage in sorted(folder.glob(f"stages/[0-9]*-{name}")):
-                if self._take_over(stage, here, MANIFEST, lambda manifest: _files_of_stage(manifest, record)):
+                if self._take_over(stage, here, MANIFEST_FILE, lambda manifest: _files_of_stage(manifest, record)):
                     return True
         return False
 
@@ -93,7 +93,7 @@ class Relatives:
     def _folder(self) -> Path:
         return self.home / "runs" / self.spec.key
 
-    @property
+    @cached_property
     def _note(self) -> Path:
         lineage = lineage_of(self.spec)
         return self.home / FOLDER / lineage[:2] / lineage

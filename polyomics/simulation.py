@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile
-from polyomics.files import read_json
+from polyomics.files import MANIFEST_FILE, read_json
 from polyomics.stage_output import StageOutput
-from polyomics.trajectory import MANIFEST_FILE, REPAIR, Frames, Trajectory
+from polyomics.trajectory import REPAIR, Frames, Trajectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

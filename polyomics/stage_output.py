@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyomics.errors import CorruptFile
-from polyomics.files import is_intact, read_arrays, read_json
-from polyomics.trajectory import MANIFEST_FILE, REPAIR, read_tables
+from polyomics.files import MANIFEST_FILE, is_intact, read_arrays, read_json
+from polyomics.trajectory import REPAIR, read_tables
 
 Array = NDArray[np.float64]
 

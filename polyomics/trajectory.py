@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile, NotEnoughData
-from polyomics.files import is_intact, read_json
+from polyomics.files import MANIFEST_FILE, is_intact, read_json
 from polyomics.md.recording import THERMO_COLUMNS
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-MANIFEST_FILE = "manifest.json"
-"""Name of a stage's manifest."""
 _CHUNK_BYTES = 64 * 2**20
 REPAIR = "delete the folder of this stage and run the study again; it goes on from the stage before"
 

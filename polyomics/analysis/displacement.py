@@ -53,6 +53,24 @@ class Diffusion:
     """MSD of the fit there [nm²]."""
 
 
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """How displacements grow over the fitted lags: the power of time, and the straight line."""
+
+    times_ps: Array
+    """Lags of the fit [ps], shape=(n_lags,)."""
+    means_nm2: Array
+    """MSD there [nm²]."""
+    exponent: float
+    """Slope of log MSD against log t."""
+    exponent_spread: Estimate
+    """What its standard error and the number of independent displacements follow from."""
+    coefficient_nm2_ps: Estimate
+    """A sixth of the slope of MSD against t [nm²/ps]."""
+    line_nm2: Array
+    """MSD of the straight line [nm²]."""
+
+
 def unwrapped_nm(positions_nm: Array, box_nm: Array) -> Array:
     """Paths of particles, continued from frame to frame by their nearest image.
 
@@ -136,16 +154,12 @@ def self_diffusion(positions_nm: Array, interval_ps: float, size_nm2: float) -> 
         raise NotEnoughData("one molecule has no motion relative to its cell; diffusion needs at least two")
     if n_frames < FEWEST_FRAMES:
         raise NotEnoughData(f"{n_frames} frames are too few for diffusion; at least {FEWEST_FRAMES} are needed")
-    lags = np.unique(np.rint(np.geomspace(FIRST_LAG * n_frames, LAST_LAG * n_frames, _N_LAGS)).astype(int))
-    squared = _squared_displacements(positions_nm, lags) * (n_molecules / (n_molecules - 1.0))
-    means = squared.mean(axis=(0, 1))
-    if not means.min() > 0.0:
+    lags = fitted_lags(n_frames)
+    squared = squared_displacements_nm2(positions_nm, lags) * (n_molecules / (n_molecules - 1.0))
+    if not squared.mean(axis=(0, 1)).min() > 0.0:
         raise NotEnoughData("not diffusive: the molecules do not move")
-    times = lags * interval_ps
-    log_slope = _slope_weights(np.log(times))
-    exponent = float(log_slope @ np.log(means))
-    spread = estimate_mean_over_molecules(squared @ (log_slope / means) + 1.0, discard_start=False)
-    stderr = spread.stderr
+    found = growth(squared, lags, interval_ps)
+    times, means, exponent, stderr = found.times_ps, found.means_nm2, found.exponent, found.exponent_spread.stderr
     fitted = f"exponent {exponent:.2f}" + ("" if stderr is None else f" ± {stderr:.2f}")
     longer = _longer_run(n_frames * interval_ps, float(times[-1]), float(means[-1]), exponent, size_nm2)
     if stderr is None or stderr > LARGEST_EXPONENT_ERROR:
@@ -163,23 +177,53 @@ def self_diffusion(positions_nm: Array, interval_ps: float, size_nm2: float) -> 
             f"not diffusive: within {times[-1]:.3g} ps the centres of mass move {np.sqrt(means[-1]):.2g} nm, less than "
             f"the radius of gyration of {np.sqrt(size_nm2):.2g} nm; {longer}"
         )
-    slope = _slope_weights(times, 1.0 / lags)
-    estimate = estimate_mean_over_molecules(squared @ slope / 6.0, discard_start=False)
-    flags = tuple(flag for flag in estimate.flags if flag != "drifting")
-    value = estimate.mean
-    weights = 1.0 / lags
-    line = float(weights @ means / weights.sum()) + 6.0 * value * (times - float(weights @ times / weights.sum()))
-    return Diffusion(replace(estimate, flags=flags), exponent, stderr, times, line)
+    return Diffusion(found.coefficient_nm2_ps, exponent, stderr, times, found.line_nm2)
 
 
-def _squared_displacements(positions_nm: Array, lags: NDArray[np.int64]) -> Array:
-    """Squared displacements over every lag, from origins that have them all, shape=(n_origins, n_molecules, n_lags)."""
+def fitted_lags(n_frames: int) -> NDArray[np.int64]:
+    """Lags that growth is looked at over, in frames, shape=(n_lags,)."""
+    return np.unique(np.rint(np.geomspace(FIRST_LAG * n_frames, LAST_LAG * n_frames, _N_LAGS)).astype(int))
+
+
+def squared_displacements_nm2(positions_nm: Array, lags: NDArray[np.int64], most_origins: int | None = None) -> Array:
+    """Squared displacements over every lag, from origins that have them all.
+
+    Args:
+        positions_nm: Continuous paths [nm], shape=(n_frames, n_molecules, 3).
+        lags: Lags in frames, in rising order, shape=(n_lags,).
+        most_origins: At most so many origins, equally spaced; all by default.
+
+    Returns:
+        Squared displacements [nm²], shape=(n_origins, n_molecules, n_lags).
+    """
     n_origins = len(positions_nm) - int(lags[-1])
-    squared = np.empty((n_origins, positions_nm.shape[1], len(lags)))
+    n_used = n_origins if most_origins is None else min(n_origins, most_origins)
+    origins = np.unique(np.linspace(0, n_origins - 1, n_used).astype(int))
+    squared = np.empty((len(origins), positions_nm.shape[1], len(lags)))
     for column, lag in enumerate(lags.tolist()):
-        steps = positions_nm[lag : lag + n_origins] - positions_nm[:n_origins]
+        steps = positions_nm[origins + lag] - positions_nm[origins]
         squared[:, :, column] = np.einsum("fmx,fmx->fm", steps, steps)
     return squared
+
+
+def growth(squared_nm2: Array, lags: NDArray[np.int64], interval_ps: float) -> Growth:
+    """Least squares lines through the mean squared displacements, on logarithmic and on plain axes.
+
+    Args:
+        squared_nm2: Squared displacements, none of their means nought [nm²], shape=(n_origins, n_molecules, n_lags).
+        lags: Lags in frames, shape=(n_lags,).
+        interval_ps: Time between frames [ps].
+    """
+    means: Array = squared_nm2.mean(axis=(0, 1))
+    times: Array = np.asarray(lags * interval_ps, dtype=np.float64)
+    weights: Array = np.asarray(1.0 / lags, dtype=np.float64)
+    log_slope = _slope_weights(np.log(times))
+    spread = estimate_mean_over_molecules(squared_nm2 @ (log_slope / means) + 1.0, discard_start=False)
+    slope = estimate_mean_over_molecules(squared_nm2 @ _slope_weights(times, weights) / 6.0, discard_start=False)
+    flags = tuple(flag for flag in slope.flags if flag != "drifting")
+    centre = float(weights @ times / weights.sum())
+    line = float(weights @ means / weights.sum()) + 6.0 * slope.mean * (times - centre)
+    return Growth(times, means, float(log_slope @ np.log(means)), spread, replace(slope, flags=flags), line)
 
 
 def _slope_weights(x: Array, weights: Array | None = None) -> Array:

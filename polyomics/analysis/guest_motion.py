@@ -18,26 +18,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from polyomics.analysis.displacement import mean_squared_displacements_nm2, unwrapped_nm, without_common_motion
-from polyomics.analysis.statistics import FEW_SAMPLES, Estimate, estimate_mean_over_molecules
+from polyomics.analysis.displacement import (
+    EXPONENT_ERRORS,
+    fitted_lags,
+    growth,
+    mean_squared_displacements_nm2,
+    squared_displacements_nm2,
+    unwrapped_nm,
+    without_common_motion,
+)
+from polyomics.analysis.statistics import FEW_SAMPLES, Estimate
 from polyomics.errors import NotEnoughData
 
 Array = NDArray[np.float64]
 
-FIRST_LAG, LAST_LAG = 0.05, 0.2
-"""The fit is over lags between these parts of the run."""
 FEWEST_RECORDS = 60
 """Fewer records do not resolve the slope."""
 LARGEST_EXPONENT_ERROR = 0.15
 """With a larger error of the exponent, diffusion cannot be told from rattling."""
-EXPONENT_ERRORS = 2.0
-"""How many errors the exponent may be from 1."""
 DOUBTFUL_EXPONENT = 0.9
 """A smaller exponent is flagged also where its error allows 1."""
 HOLE_NM = 0.5
 """Distance guests must have moved, root mean square, for their motion to be more than rattling [nm]."""
 
-_N_LAGS = 12
 _N_POINTS = 60
 _MOST_ORIGINS = 4000
 
@@ -123,25 +126,17 @@ def guest_motion(paths_nm: Array, interval_ps: float) -> GuestMotion:
             f"{n_records} records of where the guests are do not show diffusion; at least {FEWEST_RECORDS} are needed: "
             "simulate longer, or record more often"
         )
-    lags = np.unique(np.rint(np.geomspace(FIRST_LAG * n_records, LAST_LAG * n_records, _N_LAGS)).astype(int))
-    squared = _squared_displacements(paths_nm, lags)
-    means = squared.mean(axis=(0, 1))
-    if not means.min() > 0.0:
+    lags = fitted_lags(n_records)
+    squared = squared_displacements_nm2(paths_nm, lags, _MOST_ORIGINS)
+    if not squared.mean(axis=(0, 1)).min() > 0.0:
         raise NotEnoughData("the guests do not move at all")
-    times = lags * interval_ps
-    log_slope = _slope_weights(np.log(times))
-    exponent = float(log_slope @ np.log(means))
-    spread = estimate_mean_over_molecules(squared @ (log_slope / means) + 1.0, discard_start=False)
-    slope = estimate_mean_over_molecules(squared @ _slope_weights(times, 1.0 / lags) / 6.0, discard_start=False)
-    flags = tuple(flag for flag in slope.flags if flag != "drifting")
-    if exponent < DOUBTFUL_EXPONENT:
-        flags += ("may_be_anomalous",)
-    weights = 1.0 / lags
-    centre = float(weights @ times / weights.sum())
-    line = float(weights @ means / weights.sum()) + 6.0 * slope.mean * (times - centre)
+    found = growth(squared, lags, interval_ps)
+    coefficient, spread = found.coefficient_nm2_ps, found.exponent_spread
+    if found.exponent < DOUBTFUL_EXPONENT:
+        coefficient = replace(coefficient, flags=(*coefficient.flags, "may_be_anomalous"))
     stderr = spread.stderr if spread.n_independent >= FEW_SAMPLES else None
-    trouble = _trouble(exponent, stderr, times, float(means[-1]))
-    return GuestMotion(replace(slope, flags=flags), exponent, stderr, times, line, trouble)
+    trouble = _trouble(found.exponent, stderr, found.times_ps, float(found.means_nm2[-1]))
+    return GuestMotion(coefficient, found.exponent, stderr, found.times_ps, found.line_nm2, trouble)
 
 
 def _trouble(exponent: float, stderr: float | None, times_ps: Array, moved_nm2: float) -> str | None:
@@ -162,22 +157,3 @@ def _trouble(exponent: float, stderr: float | None, times_ps: Array, moved_nm2: 
             "hole to hole; a longer run is needed"
         )
     return None
-
-
-def _squared_displacements(paths_nm: Array, lags: NDArray[np.int64]) -> Array:
-    """Squared displacements over every lag, from origins that have them all, shape=(n_origins, n_guests, n_lags)."""
-    n_origins = len(paths_nm) - int(lags[-1])
-    origins = np.unique(np.linspace(0, n_origins - 1, min(n_origins, _MOST_ORIGINS)).astype(int))
-    squared = np.empty((len(origins), paths_nm.shape[1], len(lags)))
-    for column, lag in enumerate(lags.tolist()):
-        steps = paths_nm[origins + lag] - paths_nm[origins]
-        squared[:, :, column] = np.einsum("fmx,fmx->fm", steps, steps)
-    return squared
-
-
-def _slope_weights(x: Array, weights: Array | None = None) -> Array:
-    """Weights w of a least squares line, slope = w · y, shape=(n,)."""
-    given = np.ones(len(x)) if weights is None else weights
-    away = x - given @ x / given.sum()
-    solved: Array = given * away / (given @ away**2)
-    return solved

@@ -16,14 +16,13 @@ import openmm
 
 from polyomics.cell.cell import Cell
 from polyomics.errors import CorruptFile, EngineFailed, SimulationUnstable
-from polyomics.files import flush, is_intact, read_json, remove_except, sha256, write_json, writing_to
+from polyomics.files import MANIFEST_FILE, flush, is_intact, read_json, remove_except, sha256, write_json, writing_to
 from polyomics.md.engine import Engine, Hardware
 from polyomics.md.progress import Interrupted, Progress, Report, silent
 from polyomics.md.protocol import Protocol
 from polyomics.md.stage import SegmentRequest, SegmentResult, Stage, Unstable
 from polyomics.md.state import PhaseState
 
-MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished-"
 """Beginning of the name of the folder in which a run writes the segment it is at; no other run writes there."""
 LARGEST_NUMBER_OF_HALVINGS = 3
@@ -204,7 +203,7 @@ class _StageRun:
 
     def _save(self, manifest: dict[str, Any]) -> None:
         with self.guard():
-            write_json(self.path / MANIFEST, manifest)
+            write_json(self.path / MANIFEST_FILE, manifest)
 
     @contextmanager
     def _unfinished_folder(self) -> Iterator[Path]:
@@ -228,7 +227,7 @@ class _StageRun:
         if any(not self._is_intact(segment, states=False) for segment in segments):
             segments.clear()
             manifest["done"] = False
-        known = {name for segment in segments for name in segment["files"]} | {MANIFEST}
+        known = {name for segment in segments for name in segment["files"]} | {MANIFEST_FILE}
         with self.guard(), writing_to(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             remove_except(self.path, lambda path: path.name in known)
@@ -245,7 +244,7 @@ class _StageRun:
         }
         fresh = {**origin, "done": False, "segments": [], "events": []}
         try:
-            manifest = read_json(self.path / MANIFEST)
+            manifest = read_json(self.path / MANIFEST_FILE)
         except CorruptFile:
             return fresh
         same = isinstance(manifest, dict) and all(manifest.get(k) == v for k, v in origin.items())
@@ -330,7 +329,7 @@ class _StageRun:
         with self.guard(), writing_to(self.path):
             for path in written:
                 path.replace(self.path / path.name)
-            write_json(self.path / MANIFEST, manifest)
+            write_json(self.path / MANIFEST_FILE, manifest)
             for name in stale:
                 (self.path / name).unlink(missing_ok=True)
 

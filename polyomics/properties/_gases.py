@@ -14,13 +14,13 @@ from polyomics.analysis.insertion import FrameInsertions, Widom, insert, widom
 from polyomics.analysis.statistics import Estimate
 from polyomics.cell.guests import GAS_FORMULAS, GAS_NAMES, atoms_of, gas_model, guest_of
 from polyomics.errors import CorruptFile, InvalidSettings, NotEnoughData, OutOfReach
-from polyomics.files import read_json
+from polyomics.files import MANIFEST_FILE, read_json
 from polyomics.properties._frames import spread_frames
 from polyomics.properties.property import PROPERTIES, MeasurementContext, Property
 from polyomics.records import Curve
 from polyomics.simulation import Simulation
 from polyomics.stage_output import StageOutput
-from polyomics.trajectory import MANIFEST_FILE, REPAIR
+from polyomics.trajectory import REPAIR
 from polyomics.units import BAR_PER_ATM
 
 ROLE = "guest_diffusion"

@@ -21,9 +21,9 @@ from polyomics.analysis.shape import squared_radius_of_gyration_nm2
 from polyomics.analysis.statistics import first_relaxed_frame
 from polyomics.config import below
 from polyomics.errors import NotEnoughData, PolyomicsError
-from polyomics.files import read_json
+from polyomics.files import MANIFEST_FILE, read_json
 from polyomics.records import Criterion, Curve, Measurement
-from polyomics.trajectory import MANIFEST_FILE, Trajectory
+from polyomics.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from polyomics.cell.cell import Cell

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from polyomics.md.dynamics import Controls, Dynamics
+from polyomics.md.nose_hoover import bring_to_rest, nose_hoover
 from polyomics.md.recording import Recorder, write_arrays
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
-from polyomics.md.stages.stress_sampling import bring_to_rest, nose_hoover
 
 if TYPE_CHECKING:
     import openmm

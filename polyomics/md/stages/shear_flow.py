@@ -14,10 +14,10 @@ from polyomics.cell.replication import repeated, repeated_positions_nm
 from polyomics.md.dynamics import Controls, Dynamics
 from polyomics.md.engine import degrees_of_freedom
 from polyomics.md.masses import repartitioned_masses_amu
+from polyomics.md.nose_hoover import bring_to_rest, nose_hoover, refuse_fractions
 from polyomics.md.periodic_perturbation import ACCELERATION, WAVE_NM, periodic_acceleration
 from polyomics.md.recording import write_arrays
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
-from polyomics.md.stages.stress_sampling import bring_to_rest, nose_hoover
 from polyomics.md.state import PhaseState
 from polyomics.units import GAS_CONSTANT_KJ_MOL_K
 
@@ -70,12 +70,10 @@ class ShearFlow(Dynamics):
 
     @model_validator(mode="after")
     def _samples_at_steps_and_looks_at_samples(self) -> Self:
-        for name, long, short in (
+        refuse_fractions(
             ("sample_fs by timestep_fs", self.sample_fs, self.timestep_fs),
             ("control_ps (in fs) by sample_fs", self.control_ps * 1000.0, self.sample_fs),
-        ):
-            if abs(long / short - round(long / short)) > 1e-6 or round(long / short) < 1:
-                raise ValueError(f"{name} must be a whole number; found {long:g} / {short:g} fs")
+        )
         return self
 
     def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import openmm
-from numpy.typing import NDArray
 from openmm import unit
 from pydantic import Field, model_validator
 
 from polyomics.md.dynamics import Controls, Dynamics
-from polyomics.md.engine import CONSTRAINT_TOLERANCE, degrees_of_freedom, masses_amu
+from polyomics.md.engine import degrees_of_freedom, masses_amu
+from polyomics.md.nose_hoover import bring_to_rest, nose_hoover, refuse_fractions
 from polyomics.md.recording import Recorder, write_arrays
 from polyomics.md.shear_stress import ShearStressMeter
 from polyomics.md.stage import STAGES, SegmentRequest, SegmentResult
@@ -55,12 +55,10 @@ class StressSampling(Dynamics):
 
     @model_validator(mode="after")
     def _samples_at_steps_and_looks_at_samples(self) -> Self:
-        for name, long, short in (
+        refuse_fractions(
             ("sample_fs by timestep_fs", self.sample_fs, self.timestep_fs),
             ("control_ps (in fs) by sample_fs", self.control_ps * 1000.0, self.sample_fs),
-        ):
-            if abs(long / short - round(long / short)) > 1e-6 or round(long / short) < 1:
-                raise ValueError(f"{name} must be a whole number; found {long:g} / {short:g} fs")
+        )
         return self
 
     def controls_at(self, cell: Cell, start: PhaseState, fraction: float, extension: int = 0) -> Controls:
@@ -87,7 +85,9 @@ class StressSampling(Dynamics):
             for number in range(blocks):
                 for sample in range(number * per_block, (number + 1) * per_block):
                     running.step(steps)
-                    stress[sample] = meter.stress_bar(*_state_of(running.context))
+                    now = running.state()
+                    assert now.velocities_nm_ps is not None
+                    stress[sample] = meter.stress_bar(now.positions_nm, now.velocities_nm_ps, now.box_nm)
                 block = first + number + 1
                 self._look(request, running, recorder, block, controls)
                 temperatures[number] = running.glance()[0]
@@ -104,32 +104,6 @@ class StressSampling(Dynamics):
         )
         n_steps = blocks * per_block * steps
         return SegmentResult(end, n_steps, timestep_fs, (*recorder.files, path), running.details())
-
-
-def nose_hoover(
-    temperature_k: float, frequency_per_ps: float, timestep_fs: float, chain_length: int = 3
-) -> openmm.NoseHooverIntegrator:
-    """Newton's equations with a Nosé-Hoover chain that holds the temperature of all velocities."""
-    integrator = openmm.NoseHooverIntegrator(temperature_k, frequency_per_ps, timestep_fs * 1e-3, chain_length)
-    integrator.setConstraintTolerance(CONSTRAINT_TOLERANCE)
-    return integrator
-
-
-def bring_to_rest(context: openmm.Context) -> None:
-    """Take the velocity of the centre of mass from all velocities."""
-    masses = masses_amu(context.getSystem())
-    velocities = context.getState(velocities=True).getVelocities(asNumpy=True)
-    in_nm_ps = np.asarray(velocities.value_in_unit(unit.nanometer / unit.picosecond))
-    context.setVelocities(in_nm_ps - masses @ in_nm_ps / masses.sum())
-
-
-def _state_of(context: openmm.Context) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Positions [nm], velocities [nm/ps], edges of the box [nm]."""
-    state = context.getState(positions=True, velocities=True)
-    positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-    velocities = state.getVelocities(asNumpy=True).value_in_unit(unit.nanometer / unit.picosecond)
-    box = np.diag(state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)).copy()
-    return positions, velocities, box
 
 
 class _HeatGauge:
