@@ -217,7 +217,8 @@ class Running:
             .value_in_unit(unit.kilojoule_per_mole)
             for name, group in BONDED_GROUPS.items()
         }
-        pressure_bar = np.mean(self.barostat.computeCurrentPressure(self.context).value_in_unit(unit.bar))
+        pressure = self.barostat.computeCurrentPressure(self.context)  # one number, three, or three and those of shear
+        pressure_bar = np.atleast_1d(np.asarray(pressure.value_in_unit(unit.bar)))[:3].mean()
         return row | {
             "nonbonded_energy_kj_mol": potential_energy_kj_mol - sum(row.values()),
             "pressure_bar": float(pressure_bar),
