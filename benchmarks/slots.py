@@ -12,6 +12,7 @@ import platform
 import tempfile
 from pathlib import Path
 
+from polyomics.cell.cell import ARRAYS_FILE
 from polyomics.estimate import available_cores, estimate_cost
 from polyomics.request import make_spec
 from polyomics.work.gpus import Gpu, find_gpus
@@ -54,15 +55,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="time of one measurement")
     parser.add_argument("--rounds", type=int, default=2, help="measurements of each, of which the best counts")
     parser.add_argument("--devices", help="GPU, by number or UUID")
+    parser.add_argument("--cell", type=Path, help="folder of a cell built before: kept, and used again")
     parser.add_argument("--no-mps", action="store_true", help="let the processes take turns on the GPU")
     asked = parser.parse_args()
     gpu = next(iter(find_gpus(asked.devices)), None)
     n_chains = asked.chains or (40 if gpu else 4)
     numbers = sorted({1, *map(int, asked.slots.split(","))})
     with tempfile.TemporaryDirectory(prefix="slots-") as name:
-        folder = Path(name)
-        with places([gpu]) as found:
-            build_beside(lanes(gpu, found, 1)[0], folder, n_chains)
+        folder = asked.cell or Path(name)
+        if not (folder / ARRAYS_FILE).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with places([gpu]) as found:
+                build_beside(lanes(gpu, found, 1)[0], folder, n_chains)
         results = {
             number: measured(gpu, number, folder, asked.seconds, asked.rounds, mps=not asked.no_mps)
             for number in numbers

@@ -2,9 +2,11 @@
 
 import pytest
 
+from polyomics.errors import InvalidSettings
 from polyomics.md.probes import EFFORTS, PROBES, Effort, probed
 from polyomics.md.protocol import Protocol
 from polyomics.md.protocols import PROTOCOLS, Target
+from polyomics.md.stages.npt import Npt
 from polyomics.properties import PROPERTIES
 from polyomics.request import measurable
 
@@ -93,3 +95,12 @@ def test_more_effort_costs_more(name: str) -> None:
 def test_smoke_is_over_in_seconds(name: str) -> None:
     """A few picoseconds: 20,000 steps of 300 atoms take half a minute of one core."""
     assert sum(stage.n_steps * (1 + stage.most_extensions) for stage in PROBES[name](Target(), "smoke")) <= 20_000
+
+
+def test_a_stage_of_a_name_that_the_probe_brings_too_is_refused() -> None:
+    stages = (
+        Npt(name="sample", role="sample", temperature_k=300.0, duration_ps=1.0),
+        Npt(name="breathe", temperature_k=300.0, duration_ps=1.0),
+    )
+    with pytest.raises(InvalidSettings, match=r"brings a stage 'breathe'.*rename that one"):
+        probed(Protocol(name="mine", stages=stages), ["elasticity"], Target(), "smoke")

@@ -39,7 +39,7 @@ def probed(protocol: Protocol, names: Sequence[str], target: Target, effort: Eff
 
     Raises:
         UnknownName: There is no such probe.
-        InvalidSettings: The protocol has no stage that a probe starts after.
+        InvalidSettings: The protocol has no stage that a probe starts after, or has another stage of its names.
     """
     stages = list(protocol.stages)
     known = {getattr(stage, "role", None) for stage in stages} | {stage.name for stage in stages}
@@ -55,6 +55,12 @@ def probed(protocol: Protocol, names: Sequence[str], target: Target, effort: Eff
             raise InvalidSettings(
                 f"the probe {name!r} starts after a stage of role {start!r}, which the protocol {protocol.name!r} has "
                 "not; choose another protocol, or give one of its stages that role"
+            )
+        twice = {stage.name for stage in further} & {stage.name for stage in stages}
+        if twice:
+            raise InvalidSettings(
+                f"the probe {name!r} brings a stage {min(twice)!r}, and the protocol {protocol.name!r} has another of "
+                "that name; rename that one"
             )
         stages += further
         added.append(name)

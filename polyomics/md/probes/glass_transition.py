@@ -21,8 +21,8 @@ HOTTEST_K = 1200.0
 STEPS_A_PIECE = 4
 """Steps of the stage, and of each extension of it."""
 HEATING_K_PER_NS = 1000.0
-MELT_PS = 500.0
-"""Time in the melt where the probe has to make its own."""
+MELT_PS: dict[Effort, float] = {"demo": 100.0, "standard": 500.0}
+"""Time in a melt of the probe's own, where that of the protocol is none, or is under pressure [ps]."""
 _MELT_NAME = "glass_transition_melt"
 
 
@@ -39,12 +39,12 @@ class _Cooling:
 
 # Longest simulated time, from a melt at 680 K down to 60 K, and that of cooling that ends 400 K below the melt:
 #   smoke      3 rates, 10 holds each:     0.015 ns
-#   demo       2000, 1000, 500 K/ns:       2.2 ns, usually 1.5 ns
+#   demo       200 K/ns:                   3.3 ns, usually 2.5 ns
 #   standard   1000, 400, 100 K/ns:        9.3 ns with heating and melt, usually 6.5 ns
 #   accurate   400, 100, 25 K/ns:          33 ns, usually 22 ns
 COOLINGS: dict[Effort, tuple[_Cooling, ...]] = {
     "smoke": tuple(_Cooling(step_k, 0.48, 0.48, 0.04, 0.04) for step_k in (40, 30, 20)),
-    "demo": (_Cooling(20, 10, 10, 0.4), _Cooling(20, 20, 20, 0.4), _Cooling(20, 40, 20, 0.8)),
+    "demo": (_Cooling(20, 100, 20, 0.8),),
     "standard": (_Cooling(20, 20, 20, 0.4), _Cooling(20, 50, 50, 1.0), _Cooling(20, 200, 100, 2.0)),
     "accurate": (_Cooling(10, 25, 25, 0.4, 0.2), _Cooling(10, 100, 100, 1.0, 1.0), _Cooling(10, 400, 200, 2.0, 1.0)),
 }
@@ -55,18 +55,22 @@ def glass_transition(target: Target, effort: Effort) -> Sequence[Stage]:
     """Cool the melt in steps at three rates, until each shows enough of the glass.
 
     Every rate starts anew from the melt. `standard` makes its melt from the sample, since the protocols of published
-    sets have none: it heats to 300 K above the guessed Tg and waits there. The transition itself is found from
-    the volumes, not from the guess.
+    sets have none: it heats to 300 K above the guessed Tg and waits there. The melt of `demo` is under pressure, which
+    is let go first; and its cell is so small that several rates would all be too noisy, so that it spends its time on
+    one. The transition itself is found from the volumes, not from the guess.
     """
     if effort == "standard":
-        return (*_melt(target), *_coolings(target, effort, _MELT_NAME))
+        return (_heated(target), _melt(target, effort), *_coolings(target, effort, _MELT_NAME))
+    if effort == "demo":
+        melt = _melt(target, effort).model_copy(update={"after": "melt"})
+        return (melt, *_coolings(target, effort, _MELT_NAME))
     return _coolings(target, effort, "melt")
 
 
-def _melt(target: Target) -> tuple[Stage, ...]:
+def _heated(target: Target) -> Anneal:
     hot_k, from_k = melt_k(target), target.temperature_k
     heating_ps = max(50.0, math.ceil((hot_k - from_k) / HEATING_K_PER_NS * 20.0) * 50.0)
-    heat = Anneal(
+    return Anneal(
         name="glass_transition_heat",
         after="sample",
         from_k=from_k,
@@ -75,10 +79,17 @@ def _melt(target: Target) -> tuple[Stage, ...]:
         duration_ps=heating_ps,
         timestep_fs=2.5,
     )
-    hold = Npt(
-        name=_MELT_NAME, temperature_k=hot_k, pressure_bar=target.pressure_bar, duration_ps=MELT_PS, timestep_fs=2.5
+
+
+def _melt(target: Target, effort: Effort) -> Npt:
+    return Npt(
+        name=_MELT_NAME,
+        temperature_k=melt_k(target),
+        pressure_bar=target.pressure_bar,
+        duration_ps=MELT_PS[effort],
+        timestep_fs=2.5,
+        segment_ps=min(100.0, MELT_PS[effort]),
     )
-    return heat, hold
 
 
 def _coolings(target: Target, effort: Effort, after: str) -> tuple[Stage, ...]:
