@@ -57,7 +57,7 @@ def test_modulus_and_poissons_ratio_are_recovered_within_their_errors() -> None:
     for deviations in (moduli, ratios):
         assert 0.5 < np.sqrt(np.mean(deviations**2)) < 1.6
         assert abs(deviations.mean()) < 0.7
-    assert np.mean([one.modulus_mpa.stderr for one in found]) < 0.12 * MODULUS_MPA
+    assert np.mean([one.modulus_mpa.stderr for one in found]) < 0.15 * MODULUS_MPA
 
 
 def test_axes_that_differ_are_in_the_error() -> None:
