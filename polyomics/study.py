@@ -573,11 +573,13 @@ def new_study(spec: StudySpec, unit: RepeatUnit | None = None) -> NewStudy:
         spec: The request.
         unit: Its repeat unit, where that is at hand.
     """
-    from polyomics.chemistry import chain_size, parse_repeat_unit
+    from polyomics.chemistry import chain_size, parse_repeat_unit, polymer_classes
+    from polyomics.chemistry.polymer_class import UNCLASSIFIED
     from polyomics.estimate import gpu_wall_s, steps_of
 
     polymer, key = spec.polymer, spec.key
     unit = unit or parse_repeat_unit(polymer.psmiles)
+    classes = polymer_classes(unit)
     chain = chain_size(unit, polymer.n_units, polymer.head_end, polymer.tail_end)
     n_atoms = spec.cell.n_chains * chain.n_atoms
     steps, most_in_segment = steps_of(spec.protocol)
@@ -588,6 +590,8 @@ def new_study(spec: StudySpec, unit: RepeatUnit | None = None) -> NewStudy:
             psmiles=unit.psmiles,
             formula=unit.formula,
             molar_mass_g_mol=unit.molar_mass_g_mol,
+            polymer_class=next(iter(classes), UNCLASSIFIED),
+            classes=classes,
         ),
         spec=spec.plain(),
         preset=spec.preset,

@@ -329,7 +329,7 @@ def _window(pulls: Sequence[Pull], inefficiency: float) -> tuple[float, float]:
     """The window whose line has the smallest error, that by noise and that by curvature together, and the latter.
 
     A parabola c ε² that goes with the line makes its slope wrong by c times the window. What noise has in c stays in:
-    windows are chosen for a small c, which is small by chance too, so that with it taken off errors were 40 % too small.
+    windows are chosen for a small c, which is small by chance too: with it taken off, errors were 40 % too small.
     """
     noise, bending = {}, {}
     for window in WINDOWS:

@@ -37,6 +37,20 @@ WithFlag = Annotated[list[str] | None, typer.Option("--flag", help="Only values 
 WithoutFlag = Annotated[
     list[str] | None, typer.Option("--without-flag", help="Only values without this flag; may be repeated.")
 ]
+PolymerClass = Annotated[
+    str | None, typer.Option("--class", help="Only of polymers of this class: polyester, or its code PEST.")
+]
+Smarts = Annotated[
+    str | None, typer.Option("--smarts", help="Only of polymers that contain this pattern, such as 'c1ccccc1'.")
+]
+SimilarTo = Annotated[str | None, typer.Option("--similar-to", help="Only of polymers that are similar to this one.")]
+Similarity = Annotated[
+    float, typer.Option("--similarity", help="How similar, as Tanimoto index from 0 to 1, at least.")
+]
+Source = Annotated[
+    str | None, typer.Option("--source", help="Only from this imported data set; 'computed': only ours.")
+]
+OfCampaign = Annotated[str | None, typer.Option("--campaign", help="Only of studies of this campaign.")]
 Equilibrated = Annotated[
     bool, typer.Option("--equilibrated", help="Only of studies whose cell was found to be in equilibrium.")
 ]
@@ -127,6 +141,12 @@ def query(
     temperature: Temperature = None,
     flag: WithFlag = None,
     without_flag: WithoutFlag = None,
+    of_class: PolymerClass = None,
+    smarts: Smarts = None,
+    similar_to: SimilarTo = None,
+    similarity: Similarity = 0.6,
+    source: Source = None,
+    campaign: OfCampaign = None,
     equilibrated: Equilibrated = False,
     unflagged: Unflagged = False,
     combine: Combine = False,
@@ -140,7 +160,8 @@ def query(
     Examples:  polyomics query 'density > 1.0'    polyomics query --property density --min 1.0 --unflagged
 
     JSON: a list with psmiles, property, value, stderr, unit, n_independent, flags, study_key, polymer_key, formula,
-    temperature_k, pressure_bar, preset, replicate, seed, status, created. With --combine: psmiles, property, value,
+    temperature_k, pressure_bar, preset, replicate, seed, status, created, polymer_class, source. With --combine:
+    psmiles, property, value,
     stderr, unit, n_replicates, spread, between_variance, flags, study_keys, polymer_key, formula, temperature_k,
     pressure_bar, preset; --min, --max and --limit then count for combined values.
     """
@@ -148,18 +169,24 @@ def query(
     from polyomics.database import query as ask
 
     settings = _settings(
-        condition,
-        property_name,
-        minimum,
-        maximum,
-        polymer,
-        preset,
-        status,
-        temperature,
-        flag,
-        without_flag,
-        equilibrated,
-        unflagged,
+        where=condition,
+        property=property_name,
+        minimum=minimum,
+        maximum=maximum,
+        polymer=polymer_key(polymer),
+        preset=preset,
+        status=study_status(status),
+        temperature_k=temperature,
+        with_flags=tuple(flag or ()),
+        without_flags=tuple(without_flag or ()),
+        polymer_class=of_class,
+        smarts=smarts,
+        similar_to=similar_to,
+        similarity=similarity,
+        source=source,
+        campaign=campaign,
+        equilibrated=equilibrated,
+        unflagged=unflagged,
     )
     if combine:
         _query_combined(settings, limit, as_json=as_json)
@@ -215,6 +242,12 @@ def export(
     temperature: Temperature = None,
     flag: WithFlag = None,
     without_flag: WithoutFlag = None,
+    of_class: PolymerClass = None,
+    smarts: Smarts = None,
+    similar_to: SimilarTo = None,
+    similarity: Similarity = 0.6,
+    source: Source = None,
+    campaign: OfCampaign = None,
     equilibrated: Equilibrated = False,
     unflagged: Unflagged = False,
     as_json: AsJson = False,
@@ -233,18 +266,24 @@ def export(
     from polyomics.database.selection import select_results
 
     settings = _settings(
-        condition,
-        property_name,
-        minimum,
-        maximum,
-        polymer,
-        preset,
-        status,
-        temperature,
-        flag,
-        without_flag,
-        equilibrated,
-        unflagged,
+        where=condition,
+        property=property_name,
+        minimum=minimum,
+        maximum=maximum,
+        polymer=polymer_key(polymer),
+        preset=preset,
+        status=study_status(status),
+        temperature_k=temperature,
+        with_flags=tuple(flag or ()),
+        without_flags=tuple(without_flag or ()),
+        polymer_class=of_class,
+        smarts=smarts,
+        similar_to=similar_to,
+        similarity=similarity,
+        source=source,
+        campaign=campaign,
+        equilibrated=equilibrated,
+        unflagged=unflagged,
     )
     with open_database() as store:
         n_rows = write(store, path, selection=select_results(**settings), known_properties=_known())
@@ -302,34 +341,13 @@ def _known() -> list[str]:
     return PROPERTIES.names()
 
 
-def _settings(
-    condition: str | None,
-    property_name: str | None,
-    minimum: float | None,
-    maximum: float | None,
-    polymer: str | None,
-    preset: str | None,
-    status: str | None,
-    temperature: float | None,
-    flags: Sequence[str] | None,
-    without_flags: Sequence[str] | None,
-    equilibrated: bool,
-    unflagged: bool,
-) -> dict[str, Any]:
-    return {
-        "where": condition,
-        "property": property_name,
-        "minimum": minimum,
-        "maximum": maximum,
-        "polymer": polymer_key(polymer),
-        "preset": preset,
-        "status": study_status(status),
-        "temperature_k": temperature,
-        "with_flags": tuple(flags or ()),
-        "without_flags": tuple(without_flags or ()),
-        "equilibrated": equilibrated,
-        "unflagged": unflagged,
-    }
+def _settings(**settings: Any) -> dict[str, Any]:
+    """What was asked for, with patterns checked before anything is read."""
+    if settings["smarts"] is not None:
+        from polyomics.chemistry.structure import read_smarts
+
+        read_smarts(settings["smarts"])
+    return settings
 
 
 def _nothing(settings: dict[str, Any]) -> list[ResultRow]:

@@ -34,6 +34,10 @@ class Polymer(Record):
     """Formula of the repeat unit, Hill order."""
     molar_mass_g_mol: float = Field(gt=0)
     """Molar mass of the repeat unit [g/mol]."""
+    polymer_class: str = "unclassified"
+    """The first of its classes."""
+    classes: tuple[str, ...] = ()
+    """All backbone classes its main chain belongs to; see `chemistry.polymer_class`."""
 
 
 class NewStudy(Record):
@@ -227,6 +231,8 @@ class StudySummary(Record):
     """When it began (UTC)."""
     ended: datetime | None
     """When it was done or failed (UTC)."""
+    source: str = ""
+    """Data set it was imported from; empty: computed here."""
 
 
 class StudyRow(StudySummary):

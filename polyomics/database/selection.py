@@ -11,9 +11,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from sqlalchemy import Connection, Select, Text, cast, select
 
 from polyomics.database.condition import study_condition
+from polyomics.database.listing import is_one_of
 from polyomics.database.rows import StudyStatus, StudySummary
 from polyomics.database.store import Store, study_query, summary_fields
-from polyomics.database.tables import CriterionRow, MeasurementRow, Polymer, Study
+from polyomics.database.structures import StructureIndex
+from polyomics.database.tables import (
+    Campaign,
+    CampaignStudy,
+    CriterionRow,
+    MeasurementRow,
+    Polymer,
+    Provenance,
+    Study,
+)
 from polyomics.errors import InvalidSettings, UnknownName
 from polyomics.records import Record
 
@@ -21,6 +31,8 @@ ROWS_AT_A_TIME = 5000
 """Rows held in memory while a result is read."""
 OVERALL = "equilibrium"
 """Name of the criterion that sums the others up."""
+COMPUTED = "computed"
+"""What `source` says for studies that were not imported."""
 
 
 class Selection(Record):
@@ -42,6 +54,20 @@ class Selection(Record):
     """Only of studies with this status."""
     temperature_k: float | None = Field(default=None, gt=0)
     """Only of studies at this temperature [K]."""
+    polymer_class: str | None = None
+    """Only of polymers of this class, by name ("polyester") or code ("PEST"); one polymer may be of several."""
+    smarts: str | None = None
+    """Only of polymers that contain this pattern (SMARTS), wherever the repeat unit was cut."""
+    similar_to: str | None = None
+    """Only of polymers that are similar to this one, a p-SMILES."""
+    similarity: float = Field(default=0.6, gt=0, le=1)
+    """How similar to `similar_to`, as Tanimoto index of the environments of atoms, at least."""
+    source: str | None = None
+    """Only of studies from this data set; "computed": only those that polyomics ran."""
+    campaign: str | None = None
+    """Only of studies of this campaign."""
+    polyomics_version: str | None = None
+    """Only of studies whose values are from this version of polyomics."""
     equilibrated: bool = False
     """Only of studies whose cell was found to be in equilibrium."""
     unflagged: bool = False
@@ -91,6 +117,8 @@ class ResultRow:
     seed: int
     status: str
     created: datetime
+    polymer_class: str = "unclassified"
+    source: str = ""
 
 
 _FLAGS = [field.name for field in fields(ResultRow)].index("flags")
@@ -135,7 +163,7 @@ def query_studies(store: Store, *, known_properties: Collection[str] = (), **set
     """
     selection = select_results(**settings)
     known = _known(store, selection, known_properties)
-    statement = _of_study(study_query(), selection, known)
+    statement = _of_study(study_query(), selection, known, polymers_of(store, selection))
     tests = _of_value(selection)
     if tests:
         statement = statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests)))
@@ -149,7 +177,8 @@ def result_batches(
 ) -> Generator[Sequence[ResultRow], None, None]:
     """The values that fit, some thousand rows at a time, all from one state of the database."""
     selection = selection or Selection()
-    statement = _results(selection, _known(store, selection, known_properties))
+    known = _known(store, selection, known_properties)
+    statement = _results(selection, known, polymers_of(store, selection))
     with store.reading() as connection:
         yield from _stream(connection, statement)
 
@@ -166,7 +195,26 @@ def _result(row: Sequence[Any]) -> ResultRow:
     return ResultRow(*columns)
 
 
-def _results(selection: Selection, known: Collection[str]) -> Select[*tuple[Any, ...]]:
+def polymers_of(store: Store, selection: Selection) -> list[int] | None:
+    """Ids of the polymers whose structure fits, most similar first; None where structure is not asked about.
+
+    Raises:
+        InvalidSettings: The pattern is no SMARTS.
+        InvalidPolymer: What they are to be similar to is no repeat unit.
+        OutOfReach: The search takes too long.
+    """
+    if selection.smarts is None and selection.similar_to is None:
+        return None
+    index = StructureIndex.of(store)
+    containing = None if selection.smarts is None else index.substructure(selection.smarts).tolist()
+    if selection.similar_to is None:
+        return containing
+    similar = index.similar(selection.similar_to, selection.similarity)
+    kept = set(similar) if containing is None else set(containing)
+    return [one for one in similar if one in kept]
+
+
+def _results(selection: Selection, known: Collection[str], polymers: Sequence[int] | None) -> Select[*tuple[Any, ...]]:
     value = MeasurementRow
     statement = (
         select(
@@ -187,18 +235,37 @@ def _results(selection: Selection, known: Collection[str]) -> Select[*tuple[Any,
             Study.seed,
             Study.status,
             Study.created,
+            Polymer.polymer_class,
+            Study.source,
         )
         .select_from(Study)
         .join(Polymer, Polymer.id == Study.polymer_id)
         .join(value, value.study_id == Study.id)
     )
-    ordered = _of_study(statement, selection, known).where(*_of_value(selection))
+    ordered = _of_study(statement, selection, known, polymers).where(*_of_value(selection))
     return ordered.order_by(Study.id, value.name, value.conditions).limit(selection.limit)
 
 
 def _of_study(
-    statement: Select[*tuple[Any, ...]], selection: Selection, known: Collection[str]
+    statement: Select[*tuple[Any, ...]],
+    selection: Selection,
+    known: Collection[str],
+    polymers: Sequence[int] | None,
 ) -> Select[*tuple[Any, ...]]:
+    if polymers is not None:
+        statement = statement.where(is_one_of(Study.polymer_id, polymers))
+    if selection.polymer_class is not None:
+        name = class_name(selection.polymer_class)
+        classes = cast(Polymer.classes, Text)
+        statement = statement.where((Polymer.polymer_class == name) | classes.contains(f'"{name}"', autoescape=True))
+    if selection.source is not None:
+        statement = statement.where(Study.source == ("" if selection.source == COMPUTED else selection.source))
+    if selection.campaign is not None:
+        of_campaign = select(CampaignStudy.study_id).join(Campaign, Campaign.id == CampaignStudy.campaign_id)
+        statement = statement.where(Study.id.in_(of_campaign.where(Campaign.name == selection.campaign)))
+    if selection.polyomics_version is not None:
+        made = (Provenance.name == "polyomics", Provenance.value == selection.polyomics_version)
+        statement = statement.where(Study.id.in_(select(Provenance.study_id).where(*made)))
     if selection.where is not None:
         statement = statement.where(study_condition(selection.where, known))
     if selection.polymer is not None:
@@ -229,6 +296,24 @@ def _of_value(selection: Selection) -> list[Any]:
     tests.extend(flags.contains(f'"{flag}"', autoescape=True) for flag in selection.with_flags)
     tests.extend(~flags.contains(f'"{flag}"', autoescape=True) for flag in selection.without_flags)
     return tests
+
+
+def class_name(text: str) -> str:
+    """Name of a polymer class from its name or code.
+
+    Raises:
+        UnknownName: There is no such class.
+    """
+    from polyomics.chemistry.polymer_class import POLYMER_CLASSES, UNCLASSIFIED
+
+    names = {code.lower(): name for name, code in POLYMER_CLASSES.items()}
+    known = [*POLYMER_CLASSES, UNCLASSIFIED]
+    name = names.get(text.lower(), text.lower())
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnknownName(f"{text!r} is not a known polymer class{hint} (known: {', '.join(known)})")
+    return name
 
 
 def _known(store: Store, selection: Selection, extra: Collection[str]) -> set[str]:

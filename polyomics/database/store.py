@@ -33,6 +33,7 @@ from polyomics.database.rows import (
     StudySummary,
 )
 from polyomics.database.schema import prepare
+from polyomics.database.structures import StructureIndex
 from polyomics.database.submission import put_studies, whole_spec
 from polyomics.database.writes import (
     end_attempt,
@@ -59,6 +60,7 @@ class Store:
         self._engine = engine
         self._url = url
         self.read_only = read_only
+        self.structures = StructureIndex()
 
     @classmethod
     def open(cls, url: str | URL, *, read_only: bool = False) -> Self:
@@ -280,6 +282,8 @@ def study_query() -> Select[*tuple[Any, ...]]:
         tables.Polymer.psmiles,
         tables.Polymer.formula,
         tables.Polymer.molar_mass_g_mol,
+        tables.Polymer.polymer_class,
+        tables.Polymer.classes,
     ).join(tables.Polymer, tables.Polymer.id == tables.Study.polymer_id)
 
 
@@ -291,6 +295,8 @@ def summary_fields(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         psmiles=row.psmiles,
         formula=row.formula,
         molar_mass_g_mol=row.molar_mass_g_mol,
+        polymer_class=row.polymer_class,
+        classes=tuple(row.classes),
     )
     names = [name for name in StudySummary.model_fields if name != "polymer"]
     return {"polymer": polymer, **{name: values[name] for name in names}}

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from polyomics.database import tables
 from polyomics.database.rows import NewStudy
+from polyomics.database.structures import put_structures
 from polyomics.database.writes import checked_run_folder, dialect_insert, now, plain_json
 from polyomics.records import digest
 
@@ -39,6 +40,7 @@ def put_studies(connection: Connection, studies: Sequence[NewStudy], *, priority
     specs = _split_specs(new)
     protocols = {key: {"key": key, "content": content} for _, key, content in specs.values()}
     polymer_ids = _ids(connection, tables.Polymer, polymers)
+    put_structures(connection, {polymer_ids[key]: polymers[key]["psmiles"] for key in polymers})
     protocol_ids = _ids(connection, tables.Protocol, protocols)
     rows = [
         {

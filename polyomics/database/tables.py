@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Text,
     TypeDecorator,
@@ -105,8 +106,10 @@ class Polymer(Base):
     __tablename__ = "polymer"
     __table_args__ = (
         UniqueConstraint("key"),
+        Index(None, "polymer_class"),
         CheckConstraint("key <> ''", name="key_not_empty"),
         CheckConstraint("molar_mass_g_mol > 0", name="molar_mass_positive"),
+        CheckConstraint("polymer_class <> ''", name="polymer_class_not_empty"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -115,6 +118,24 @@ class Polymer(Base):
     formula: Mapped[str]
     molar_mass_g_mol: Mapped[float]
     created: Mapped[datetime]
+    polymer_class: Mapped[str] = mapped_column(Text, server_default="unclassified")
+    """The first of its classes."""
+    classes: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
+    """All classes its main chain belongs to."""
+
+
+class Structure(Base):
+    """What a polymer is found by when structures are looked for; see `chemistry.structure`."""
+
+    __tablename__ = "structure"
+
+    polymer_id: Mapped[int] = mapped_column(RowId, ForeignKey("polymer.id", ondelete="CASCADE"), primary_key=True)
+    molecule: Mapped[bytes] = mapped_column(LargeBinary)
+    """The heavy atoms searched, as RDKit's binary molecule."""
+    pattern: Mapped[bytes] = mapped_column(LargeBinary)
+    """Fingerprint that rules substructures out, 2048 bits."""
+    similarity: Mapped[bytes] = mapped_column(LargeBinary)
+    """Fingerprint of atoms' environments, 2048 bits."""
 
 
 class Protocol(Base):
@@ -140,6 +161,7 @@ class Study(Base):
         UniqueConstraint("key"),
         Index(None, "polymer_id"),
         Index(None, "status", "created"),
+        Index(None, "source"),
         Index("ix_study_waiting", "status", "pool", "priority", "id", "segment_gpu_s", "gpu_hours"),
         one_of("status", STUDY_STATUSES),
         CheckConstraint("key <> ''", name="key_not_empty"),
@@ -178,6 +200,8 @@ class Study(Base):
     """Estimated time of its longest segment: what a worker that has to leave must still have [s]."""
     flow_run_id: Mapped[str | None]
     """Its run in the Prefect dashboard."""
+    source: Mapped[str] = mapped_column(Text, server_default="")
+    """Data set it was imported from; empty: computed here."""
 
 
 class Campaign(Base):

@@ -88,7 +88,14 @@ def add_study() -> Callable[..., str]:
     """Enters a study and returns its key."""
 
     def add(store: Store, key: str = "5eed0001", **changes: Any) -> str:
-        polymer = Polymer(key="a1b2", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.054)
+        polymer = Polymer(
+            key="a1b2",
+            psmiles="*CC*",
+            formula="C2H4",
+            molar_mass_g_mol=28.054,
+            polymer_class="polyolefin",
+            classes=("polyolefin",),
+        )
         fields: dict[str, Any] = {
             "polymer": polymer,
             "spec": {"cell": {"n_chains": 10, "density_g_cm3": 0.1}, "properties": ["density"]},

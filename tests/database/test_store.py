@@ -63,7 +63,14 @@ def test_life_of_a_study(
     store.finish_study(key, values, criteria=CRITERIA, artifacts=[ARTIFACT])
     study = store.study(key)
     assert study.status == "done"
-    assert study.polymer == Polymer(key="a1b2", psmiles="*CC*", formula="C2H4", molar_mass_g_mol=28.054)
+    assert study.polymer == Polymer(
+        key="a1b2",
+        psmiles="*CC*",
+        formula="C2H4",
+        molar_mass_g_mol=28.054,
+        polymer_class="polyolefin",
+        classes=("polyolefin",),
+    )
     assert study.spec == {"cell": {"n_chains": 10, "density_g_cm3": 0.1}, "properties": ["density"]}
     assert study.measurements == tuple(values)
     assert study.stages == (STAGE,)
