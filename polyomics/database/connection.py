@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from polyomics.config import DATABASE_VARIABLE
+from polyomics.database.limits import limited
 from polyomics.errors import StorageUnavailable
 
 BUSY_TIMEOUT_S = 30.0
@@ -180,7 +181,9 @@ def reading(engine: Engine, url: URL) -> Iterator[Connection]:
     if url.drivername != "sqlite":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with storage_errors(url), engine.connect() as connection:
-        yield connection.execution_options(**options)
+        connection = connection.execution_options(**options)
+        with limited(connection, url):
+            yield connection
 
 
 @contextmanager

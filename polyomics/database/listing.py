@@ -17,12 +17,12 @@ class _Numbers(FunctionElement[int]):
     inherit_cache = True
 
 
-@compiles(_Numbers, "sqlite")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(_Numbers, "sqlite")
 def _in_sqlite(element: _Numbers, compiler: Any, **options: Any) -> str:
     return f"(SELECT value FROM json_each{compiler.process(element.clause_expr, **options)})"
 
 
-@compiles(_Numbers, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(_Numbers, "postgresql")
 def _in_postgresql(element: _Numbers, compiler: Any, **options: Any) -> str:
     array = compiler.process(element.clause_expr, **options)
     return f"(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({array} AS JSON)))"

@@ -172,6 +172,29 @@ def query_studies(store: Store, *, known_properties: Collection[str] = (), **set
         return [StudySummary(**summary_fields(row)) for row in connection.execute(statement)]
 
 
+def chosen_studies(
+    statement: Select[*tuple[Any, ...]], store: Store, selection: Selection, polymers: Sequence[int] | None
+) -> Select[*tuple[Any, ...]]:
+    """A statement on studies joined with their polymers, for those that fit; see `query_studies`.
+
+    Args:
+        statement: Selects from studies.
+        store: Where to look.
+        selection: Which studies.
+        polymers: What `polymers_of` says.
+    """
+    known = _known(store, selection, ())
+    joined = statement.join(Polymer, Polymer.id == Study.polymer_id)
+    joined = _of_study(joined, selection, known, polymers)
+    tests = _of_value(selection)
+    return joined.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests))) if tests else joined
+
+
+def known_names(store: Store) -> set[str]:
+    """Names of all properties that are stored."""
+    return set(store.property_names())
+
+
 def result_batches(
     store: Store, selection: Selection | None = None, known_properties: Collection[str] = ()
 ) -> Generator[Sequence[ResultRow], None, None]:
