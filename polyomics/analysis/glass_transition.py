@@ -12,9 +12,10 @@ where C first falls to zero.
 
 slope s_g far below T_0, s_g + Δs far above, and T_0 where both asymptotes cross. It is linear in all but T_0 and w,
 which are searched on a grid, so no start values are needed and no fit can fail to converge; the best is then polished.
-The slope is within a tenth of Δs of that of its branch at |T - T_0| ≥ 8/3 w: points there are the branches, of which
-two straight lines give a second T_0. The window ends 200 K above T_0, and T_0 is that of the window, found by
-iteration: melts are not straight over more.
+w is at most 40 K: a bend that takes more than 200 K is none, and with noise T_0 and w make up for each other. The slope
+is within a tenth of Δs of that of its branch at |T - T_0| ≥ 8/3 w: points there are the branches, of which two straight
+lines give a second T_0. The window ends 200 K above T_0, and T_0 is that of the window, found by iteration: melts are
+not straight over more.
 
 **Error.** Bootstrap: to the fitted curve is added, at every temperature, a draw from the statistical error of its
 hold, and, where points scatter by more than that (frozen-in errors, a curve that is no hyperbola), the excess, drawn
@@ -64,6 +65,7 @@ _SHORTEST_LAG = 3
 _N_WIDTHS = 12
 _NARROWEST_K = 2.0
 _WIDEST_PART = 1.0 / 8.0
+_WIDEST_K = 40.0
 _N_CENTRES = 200
 _MOST_WINDOWS = 10
 _MOST_EVALUATIONS = 60
@@ -352,7 +354,7 @@ class _Search:
         self._origin = float(x.mean())
         extent = float(np.ptp(x))
         inner = np.unique(x)[[1, -2]]
-        widest = max(extent * _WIDEST_PART, 2.0 * _NARROWEST_K)
+        widest = max(min(extent * _WIDEST_PART, _WIDEST_K), 2.0 * _NARROWEST_K)
         self._centres = np.linspace(inner[0], inner[1], min(_N_CENTRES, max(16, round(np.ptp(inner)) + 1)))
         self._widths = np.geomspace(_NARROWEST_K, widest, _N_WIDTHS)
         weights = 1.0 / points.stderr
@@ -414,7 +416,7 @@ def _polished(points: Points, start: Hyperbola) -> Hyperbola:
     if start.slope_melt <= start.slope_glass:
         return start
     low, high = np.unique(points.temperature_k)[[1, -2]]
-    widest = max(start.width_k, float(np.ptp(points.temperature_k)) * _WIDEST_PART)
+    widest = max(start.width_k, min(float(np.ptp(points.temperature_k)) * _WIDEST_PART, _WIDEST_K))
     reach = max(float(np.ptp(points.mean)), 1e-300)
     slope = reach / float(np.ptp(points.temperature_k))
 
