@@ -38,6 +38,9 @@ IDENTIFIED_ERRORS = 3.0
 """A stress rises with strain if its slope is as many errors from zero."""
 FALL_ERRORS = 3.0
 """A maximum is one if it is as many errors above zero and the curve falls after it by as many combined errors."""
+FLOWING_ERRORS = 6.0
+"""The same for the height where no rise from zero is told: of a melt, whose stress wanders, the highest point of the
+curve is often three errors high."""
 SOFTENED = 0.35
 """Slope of the second half of the curve over the modulus, below which a curve without maximum has yielded."""
 SMOOTHING_STRAIN = 0.02
@@ -234,7 +237,8 @@ def yield_point(pulls: Sequence[Pull], found: Elastic, seed: int = 1) -> YieldPo
     noise = made.noise.std(axis=0)
     fall = float(made.curve[peak] - made.curve[least])
     height, error = float(made.curve[peak]), float(max(noise[peak], made.between[:, peak].std()))
-    if height > FALL_ERRORS * error and fall > FALL_ERRORS * float(np.hypot(noise[peak], noise[least])):
+    least_height = (FALL_ERRORS if is_elastic(found) else FLOWING_ERRORS) * error
+    if height > least_height and fall > FALL_ERRORS * float(np.hypot(noise[peak], noise[least])):
         return _at_maximum(made, found)
     refuse_flow(found)
     return _at_kink(made, found)
