@@ -23,12 +23,12 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-from lammps_data import write_lammps_data
 from openmm import unit
 from speed_beside_lammps import TIGHT, Lammps, lammps_header, load, reference, tight
 
 from polyomics.analysis.elasticity import BAR_IN_GPA, Relaxation, StrainRun, hill, in_intervals, relaxation, stiffness
 from polyomics.cell.cell import Cell
+from polyomics.inputs.lammps_data import write_lammps_data
 from polyomics.md.engine import Engine, Hardware, nonbonded_force
 from polyomics.md.protocol import Nonbonded, Protocol
 from polyomics.md.runner import run_protocol

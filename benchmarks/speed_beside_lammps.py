@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-from lammps_data import Written, write_lammps_data
 from openmm import unit
 
 from polyomics.cell.cell import Cell
@@ -34,6 +33,7 @@ from polyomics.chemistry.growth import build_chain
 from polyomics.chemistry.repeat_unit import parse_repeat_unit
 from polyomics.forcefield.parameterize import ParameterizedChain, parameterize
 from polyomics.forcefield.system import FORCE_GROUPS, build_system
+from polyomics.inputs.lammps_data import Written, write_lammps_data
 from polyomics.md.engine import Engine, Hardware, nonbonded_force
 from polyomics.md.masses import repartitioned_masses_amu
 from polyomics.md.protocol import Nonbonded

@@ -77,6 +77,22 @@ class NoFigure(UserError):
     """There is nothing to draw of what was asked for."""
 
 
+class FileNotThere(UserError):
+    """A file is not one of this study, or is not on this machine."""
+
+
+class ParametersChanged(UserError):
+    """The force field gives other parameters now than a study ran with."""
+
+
+class TookTooLong(UserError):
+    """What was asked of the results takes longer than it may."""
+
+
+class TooBusy(UserError):
+    """So much is asked of the server already that this has to wait."""
+
+
 class StudyBusy(UserError):
     """Another process is running the same study."""
 

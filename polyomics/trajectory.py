@@ -130,6 +130,19 @@ class Trajectory:
                 latest = float(times[-1])
                 yield frames
 
+    def last_frame(self) -> Frames:
+        """The last frame alone, without reading those before it.
+
+        Raises:
+            NotEnoughData: There are no frames.
+            CorruptFile: A file cannot be read, or is of another cell.
+        """
+        for path in reversed(self.frame_files):
+            n_frames = self._count(path)
+            if n_frames:
+                return next(_read_chunks(path, 1, self.cell.n_atoms, start=n_frames - 1))
+        raise NotEnoughData("the stage stored no frames; set its frame_ps")
+
     def _count(self, path: Path) -> int:
         if path not in self._frame_counts:
             with _open_xtc(path) as stream:
@@ -190,8 +203,10 @@ def _open_xtc(path: Path) -> Any:
         raise CorruptFile(f"{path} cannot be read as a trajectory ({error}); {REPAIR}") from error
 
 
-def _read_chunks(path: Path, size: int, n_atoms: int) -> Iterator[Frames]:
+def _read_chunks(path: Path, size: int, n_atoms: int, start: int = 0) -> Iterator[Frames]:
     with _open_xtc(path) as stream:
+        if start:
+            stream.seek(start)
         while True:
             try:
                 positions, times, _, vectors = stream.read(size)

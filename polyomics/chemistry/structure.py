@@ -1,8 +1,8 @@
 """What a polymer is found by when structures are looked for: a molecule to search, and two fingerprints.
 
 A chain has no cut, so a pattern must be found wherever the repeat unit was cut. What is searched is therefore a short
-chain of at least two units and `MAIN_CHAIN_ATOMS` main-chain atoms, between two `*`: every pattern that spans as many
-main-chain atoms at most is found, across the joints too. Similarity is of a closed ring of units, which has no ends, so
+chain between two `*`, so long that every pattern of up to `MAIN_CHAIN_ATOMS` main-chain atoms lies in it whole, at
+whichever atom of the unit it begins. Similarity is of a closed ring of units, which has no ends, so
 that it depends neither on the cut nor on how often the unit was written. Hydrogens are implicit.
 """
 
@@ -23,7 +23,7 @@ FINGERPRINT_BYTES = FINGERPRINT_BITS // 8
 RADIUS = 2
 """Bonds around an atom that similarity looks at; 2 is ECFP4 (DOI 10.1021/ci100050t)."""
 MAIN_CHAIN_ATOMS = 6
-"""Main-chain atoms of the chain that is searched, at least."""
+"""Main-chain atoms that a pattern may span for it to be found in any polymer that has it."""
 RING_ATOMS = 10
 """Main-chain atoms of the ring that similarity is of, at least: no environment meets itself."""
 LONGEST_SMARTS = 500
@@ -42,6 +42,28 @@ class StructureKeys:
     """Fingerprint of the ring's environments of atoms, 2048 bits."""
 
 
+class StructureLibrary:
+    """Stored structures in memory, in which patterns are looked for with all cores."""
+
+    def __init__(self) -> None:
+        from rdkit import DataStructs
+        from rdkit.Chem import rdSubstructLibrary
+
+        self._molecules: Any = rdSubstructLibrary.CachedMolHolder()
+        self._patterns: Any = rdSubstructLibrary.PatternHolder(FINGERPRINT_BITS)
+        self._bits_of: Any = DataStructs.CreateFromBinaryText
+        self._library: Any = rdSubstructLibrary.SubstructLibrary(self._molecules, self._patterns)
+
+    def add(self, molecule: bytes, pattern: bytes) -> None:
+        """Add one, as `StructureKeys` has it; it gets the next place."""
+        self._molecules.AddBinary(molecule)
+        self._patterns.AddFingerprint(self._bits_of(pattern))
+
+    def matches(self, query: Chem.Mol, start: int, end: int) -> list[int]:
+        """Places from `start` to before `end` of those that contain a pattern."""
+        return list(self._library.GetMatches(query, start, end, True, False, False, -1, end - start))
+
+
 def structure_keys(psmiles: str) -> StructureKeys:
     """Keys of a repeat unit.
 
@@ -52,7 +74,7 @@ def structure_keys(psmiles: str) -> StructureKeys:
 
     unit, head, tail = _unit(psmiles)
     path = _main_chain_atoms(unit, head, tail)
-    chain = _joined(unit, head, tail, max(2, math.ceil(MAIN_CHAIN_ATOMS / path)), closed=False)
+    chain = _joined(unit, head, tail, math.ceil((MAIN_CHAIN_ATOMS + path - 1) / path), closed=False)
     pattern = Chem.PatternFingerprint(chain, fpSize=FINGERPRINT_BITS)
     return StructureKeys(
         molecule=chain.ToBinary(Chem.PropertyPickleOptions.NoProps),

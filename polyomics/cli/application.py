@@ -10,9 +10,13 @@ from polyomics import __version__
 from polyomics.cli import (
     catalogue,
     check,
+    compare,
     control,
     database,
     doctor,
+    explore,
+    inputs,
+    interchange,
     plot,
     probes,
     results,
@@ -60,6 +64,10 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("plot", plot.plot, LOOK),
     ("query", results.query, LOOK),
     ("export", results.export, LOOK),
+    ("import", interchange.import_table, LOOK),
+    ("compare", compare.compare, LOOK),
+    ("inputs", inputs.inputs, LOOK),
+    ("explore", explore.explore, LOOK),
     ("doctor", doctor.doctor, MACHINE),
 )
 

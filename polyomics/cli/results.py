@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -50,6 +51,15 @@ Similarity = Annotated[
 Source = Annotated[
     str | None, typer.Option("--source", help="Only from this imported data set; 'computed': only ours.")
 ]
+
+
+class Layout(StrEnum):
+    """How a file is laid out."""
+
+    long = "long"
+    polyomics = "polyomics"
+
+
 OfCampaign = Annotated[str | None, typer.Option("--campaign", help="Only of studies of this campaign.")]
 Equilibrated = Annotated[
     bool, typer.Option("--equilibrated", help="Only of studies whose cell was found to be in equilibrium.")
@@ -250,11 +260,15 @@ def export(
     campaign: OfCampaign = None,
     equilibrated: Equilibrated = False,
     unflagged: Unflagged = False,
+    layout: Annotated[
+        Layout, typer.Option("--layout", help="long: a row a value; polyomics: a row a study, in PolyOmics' columns.")
+    ] = Layout.long,
     as_json: AsJson = False,
 ) -> None:
     """Write values to a file, one row a value; all of them unless options select.
 
-    Columns: those that 'query --json' gives. In CSV flags are joined by ';'.
+    Columns: those that 'query --json' gives. In CSV flags are joined by ';'. With --layout polyomics, a CSV file whose
+    columns have PolyOmics' names and units.
 
     Example:  polyomics export results.parquet --property density
 
@@ -264,6 +278,7 @@ def export(
     from polyomics.database import export as write
     from polyomics.database import open_database
     from polyomics.database.selection import select_results
+    from polyomics.interchange import export_polyomics
 
     settings = _settings(
         where=condition,
@@ -285,8 +300,12 @@ def export(
         equilibrated=equilibrated,
         unflagged=unflagged,
     )
+    selection = select_results(**settings)
     with open_database() as store:
-        n_rows = write(store, path, selection=select_results(**settings), known_properties=_known())
+        if layout is Layout.polyomics:
+            n_rows = export_polyomics(store, path, selection, _known())
+        else:
+            n_rows = write(store, path, selection=selection, known_properties=_known())
     if as_json:
         print_json({"path": str(path), "rows": n_rows})
     else:

@@ -49,17 +49,14 @@ def facts(store: Store) -> Facts:
     value = MeasurementRow
     with store.reading() as connection:
         by_property = (
-            select(
-                value.name,
-                func.max(value.unit),
-                func.count(),
-                func.min(value.value),
-                func.max(value.value),
-            )
+            select(value.name, func.count(), func.min(value.value), func.max(value.value))
             .group_by(value.name)
             .order_by(value.name)
+        )  # from the index alone, so without the unit
+        properties = tuple(
+            PropertyFacts(name, _unit(connection, name), n_values, minimum, maximum)
+            for name, n_values, minimum, maximum in connection.execute(by_property).all()
         )
-        properties = tuple(PropertyFacts(*row) for row in connection.execute(by_property))
         return Facts(
             n_polymers=connection.scalar(select(func.count()).select_from(Polymer)) or 0,
             n_studies=connection.scalar(select(func.count()).select_from(Study)) or 0,
@@ -70,6 +67,11 @@ def facts(store: Store) -> Facts:
             sources=_counts(connection, Study.source),
             flags=_flags(connection),
         )
+
+
+def _unit(connection: Connection, name: str) -> str:
+    value = MeasurementRow
+    return str(connection.scalar(select(value.unit).where(value.name == name).limit(1)))
 
 
 def _counts(connection: Connection, column: object) -> dict[str, int]:

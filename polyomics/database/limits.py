@@ -45,6 +45,17 @@ def time_limit(seconds: float) -> Iterator[None]:
         _LIMIT.reset(token)
 
 
+def check() -> None:
+    """Raise if the limit that is set is over; for reading that does not go through `Store.reading`, piece by piece.
+
+    Raises:
+        TookTooLong: It is over.
+    """
+    limit = _LIMIT.get()
+    if limit is not None and time.monotonic() > limit.ends:
+        raise _too_long(limit)
+
+
 @contextmanager
 def limited(connection: Connection, url: URL) -> Iterator[None]:
     """Hold a transaction that reads to the limit that is set, if one is."""
@@ -52,8 +63,7 @@ def limited(connection: Connection, url: URL) -> Iterator[None]:
     if limit is None:
         yield
         return
-    if time.monotonic() > limit.ends:
-        raise _too_long(limit)
+    check()
     try:
         if url.drivername == "sqlite":
             with _watched(connection, limit.ends):

@@ -94,7 +94,7 @@ def study_page(
 
     Args:
         store: Where to look.
-        selection: Which studies; its `limit` is not used.
+        selection: Which studies; its `limit` and `offset` are not used.
         columns: Properties whose values are wanted.
         sort: A property, "created", "psmiles" or, where `similar_to` is asked for, "similarity".
         descending: Largest first.
@@ -105,9 +105,7 @@ def study_page(
         UnknownName: No such property.
         InvalidSettings: Sorted by a similarity to nothing.
     """
-    known = known_names(store)
-    for name in (*columns, *(() if sort in SORTED_BY else (sort,))):
-        _check_name(name, known)
+    check_names(store, (*columns, *(() if sort in SORTED_BY else (sort,))))
     if sort == "similarity" and selection.similar_to is None:
         raise InvalidSettings("rows can be sorted by similarity only where similar_to says to what")
     polymers = polymers_of(store, selection)
@@ -190,9 +188,7 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
     Raises:
         UnknownName: No such property.
     """
-    known = known_names(store)
-    for name in (x, y):
-        _check_name(name, known)
+    check_names(store, (x, y))
     a, b = aliased(MeasurementRow), aliased(MeasurementRow)
     chosen = chosen_studies(select(Study.id), store, selection, polymers_of(store, selection))
     both = (
@@ -219,8 +215,14 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
     return Scatter(total, units[x], units[y], tuple(points))
 
 
-def _check_name(name: str, known: set[str]) -> None:
-    if name not in known:
-        raise UnknownName(
-            f"{name!r} is not a known property (known: {', '.join(sorted(known)) or 'none is stored yet'})"
-        )
+def check_names(store: Store, names: Sequence[str]) -> None:
+    """Refuse names of properties that are not stored.
+
+    Raises:
+        UnknownName: One of them is not.
+    """
+    known = known_names(store) if names else set()
+    for name in names:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none is stored yet"
+            raise UnknownName(f"{name!r} is not a known property (known: {listed})")

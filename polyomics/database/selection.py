@@ -78,6 +78,8 @@ class Selection(Record):
     """Only values that carry none of these flags."""
     limit: int | None = Field(default=None, ge=0)
     """At most so many rows."""
+    offset: int = Field(default=0, ge=0)
+    """Rows to leave out at the beginning."""
 
     @field_validator("with_flags", "without_flags", mode="after")
     @classmethod
@@ -164,10 +166,12 @@ def query_studies(store: Store, *, known_properties: Collection[str] = (), **set
     selection = select_results(**settings)
     known = _known(store, selection, known_properties)
     statement = _of_study(study_query(), selection, known, polymers_of(store, selection))
-    tests = _of_value(selection)
+    tests = value_tests(selection)
     if tests:
         statement = statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests)))
-    statement = statement.order_by(Study.created.desc(), Study.id.desc()).limit(selection.limit)
+    statement = (
+        statement.order_by(Study.created.desc(), Study.id.desc()).limit(selection.limit).offset(selection.offset)
+    )
     with store.reading() as connection:
         return [StudySummary(**summary_fields(row)) for row in connection.execute(statement)]
 
@@ -186,7 +190,7 @@ def chosen_studies(
     known = _known(store, selection, ())
     joined = statement.join(Polymer, Polymer.id == Study.polymer_id)
     joined = _of_study(joined, selection, known, polymers)
-    tests = _of_value(selection)
+    tests = value_tests(selection)
     return joined.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests))) if tests else joined
 
 
@@ -265,8 +269,8 @@ def _results(selection: Selection, known: Collection[str], polymers: Sequence[in
         .join(Polymer, Polymer.id == Study.polymer_id)
         .join(value, value.study_id == Study.id)
     )
-    ordered = _of_study(statement, selection, known, polymers).where(*_of_value(selection))
-    return ordered.order_by(Study.id, value.name, value.conditions).limit(selection.limit)
+    ordered = _of_study(statement, selection, known, polymers).where(*value_tests(selection))
+    return ordered.order_by(Study.id, value.name, value.conditions).limit(selection.limit).offset(selection.offset)
 
 
 def _of_study(
@@ -305,7 +309,8 @@ def _of_study(
     return statement
 
 
-def _of_value(selection: Selection) -> list[Any]:
+def value_tests(selection: Selection) -> list[Any]:
+    """What a value must satisfy itself, beside what its study must."""
     tests: list[Any] = []
     if selection.property is not None:
         tests.append(MeasurementRow.name == selection.property)

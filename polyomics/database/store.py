@@ -6,7 +6,7 @@ Writers of one study wait for each other, and so do all writers of one SQLite fi
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, Engine, Row, Select, func, select
 from sqlalchemy.engine import URL
@@ -51,6 +51,9 @@ from polyomics.database.writes import (
 )
 from polyomics.errors import StorageUnavailable
 from polyomics.records import Criterion, Failure, Measurement
+
+if TYPE_CHECKING:
+    from polyomics.frames import Search
 
 
 class Store:
@@ -101,6 +104,21 @@ class Store:
     def url(self) -> str:
         """Where the results are, without password."""
         return masked(self._url)
+
+    @property
+    def parsed_url(self) -> URL:
+        """Where the results are, with everything needed to open them."""
+        return self._url
+
+    def search(self, **settings: Any) -> "Search":
+        """Some of the results, to be had as frames; settings as in `polyomics.frames.Search`.
+
+        Raises:
+            InvalidSettings: A setting that does not exist or has no meaningful value.
+        """
+        from polyomics.frames import Search
+
+        return Search.of(self, settings)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

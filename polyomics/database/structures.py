@@ -79,25 +79,19 @@ class StructureIndex:
                 self._stamp = (last, n)
 
     def _read(self, connection: Connection) -> None:
-        from rdkit import DataStructs
-        from rdkit.Chem import rdSubstructLibrary
-
-        from polyomics.chemistry.structure import FINGERPRINT_BITS, FINGERPRINT_BYTES
+        from polyomics.chemistry.structure import FINGERPRINT_BYTES, StructureLibrary
 
         table = tables.Structure
         query = select(table.polymer_id, table.molecule, table.pattern, table.similarity).order_by(table.polymer_id)
-        molecules: Any = rdSubstructLibrary.CachedMolHolder()
-        patterns: Any = rdSubstructLibrary.PatternHolder(FINGERPRINT_BITS)
-        bits_of: Any = DataStructs.CreateFromBinaryText
+        library = StructureLibrary()
         ids: list[int] = []
         similarity = bytearray()
         for rows in connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query).partitions():
             for polymer_id, molecule, pattern, fingerprint in rows:
                 ids.append(polymer_id)
-                molecules.AddBinary(molecule)
-                patterns.AddFingerprint(bits_of(pattern))
+                library.add(molecule, pattern)
                 similarity += fingerprint
-        self._library = rdSubstructLibrary.SubstructLibrary(molecules, patterns)
+        self._library = library
         self._ids = np.array(ids, dtype=np.int64)
         self._similarity = np.frombuffer(bytes(similarity), dtype=np.uint8).reshape(len(ids), FINGERPRINT_BYTES)
         self._found.clear()
@@ -127,7 +121,7 @@ class StructureIndex:
         hits: list[int] = []
         for start in range(0, len(self._ids), _CHUNK):
             end = min(start + _CHUNK, len(self._ids))
-            hits.extend(self._library.GetMatches(query, start, end, True, False, False, -1, end - start))
+            hits.extend(self._library.matches(query, start, end))
             if time.monotonic() > until:
                 raise OutOfReach(
                     f"{smarts!r} was looked for in {end} of {len(self._ids)} polymers within {TIME_LIMIT_S:g} s; "

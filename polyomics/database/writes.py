@@ -135,7 +135,8 @@ def end_of(connection: Connection, study: Row[*tuple[Any, ...]], status: str) ->
     return study.ended if study.status == status and study.ended else now(connection)
 
 
-def _conditions(temperature_k: float | None, pressure_bar: float | None) -> str:
+def conditions_text(temperature_k: float | None, pressure_bar: float | None) -> str:
+    """How the conditions of a value are spelt out: "300.0 K, 1.01325 bar", "" for none."""
     parts = []
     if temperature_k is not None:
         parts.append(f"{float(temperature_k)!r} K")
@@ -148,7 +149,7 @@ def put_measurements(connection: Connection, study_id: int, measurements: Iterab
     """Store results, in place of those of the same name and conditions."""
     rows = {}
     for item in measurements:
-        conditions = _conditions(item.temperature_k, item.pressure_bar)
+        conditions = conditions_text(item.temperature_k, item.pressure_bar)
         rows[item.name, conditions] = item.model_dump() | {
             "study_id": study_id,
             "conditions": conditions,

@@ -85,7 +85,15 @@ def tools_version() -> str:
     return "AmberTools of unknown version (not the wheel)"
 
 
-def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: float, log: Path | None = None) -> str:
+def run_tool(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    timeout_s: float,
+    log: Path | None = None,
+    text: str | None = None,
+) -> str:
     """Run a program in `folder` on one core and return what it printed.
 
     Args:
@@ -94,6 +102,7 @@ def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: fl
         folder: Working directory; relative file names refer to it.
         timeout_s: Wall-clock limit [s]; the program and all it started are ended after it.
         log: File whose last lines explain a failure better than what the program prints.
+        text: What the program is told where it asks.
 
     Raises:
         ToolMissing: The program is nowhere.
@@ -105,7 +114,7 @@ def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: fl
         command,
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "AMBERHOME": str(program.resolve().parent.parent)},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -113,7 +122,7 @@ def run_tool(name: str, arguments: Sequence[str], *, folder: Path, timeout_s: fl
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=timeout_s)
+            output, _ = process.communicate(text, timeout=timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()

@@ -60,7 +60,7 @@ def experimental_value(
     """
     if not holds_at(property_name, temperature_k):
         return None
-    polymer = _polymer(polymer_key_or_psmiles)
+    polymer = polymer_of(polymer_key_or_psmiles)
     for name in names_in_table(property_name):
         found = _comparable().get((polymer, name))
         if found is not None and name_in_table(property_name, found.state) == name:
@@ -83,12 +83,14 @@ def bundled_table() -> tuple[tuple[int, ExperimentalValue], ...]:
 @cache
 def _comparable() -> dict[tuple[str, str], ExperimentalValue]:
     return {
-        (_polymer(item.psmiles), item.property): item for item in experimental_values() if item.is_fit_for_comparison()
+        (polymer_of(item.psmiles), item.property): item
+        for item in experimental_values()
+        if item.is_fit_for_comparison()
     }
 
 
 @lru_cache(maxsize=10_000)
-def _polymer(text: str) -> str:
+def polymer_of(text: str) -> str:
     """Key of a polymer; a repeat unit that cannot be parsed (silicon) stands for itself as it is written."""
     if "*" not in text:
         return text

@@ -32,6 +32,11 @@ FLAG_MEANINGS: dict[str, str] = {
     "finite_size": "the value depends on the size of the cell, and is not corrected for it",
     "outside_linear_response": "both signs, or two strengths, of what was applied (a strain, a gradient, a force) give "
     "values that differ by more than their errors: the response is not quite proportional",
+    # results of others
+    "imported": "not computed here but taken over from the data set that the study names as its source",
+    "definition_differs": "the data set it comes from defines the property somewhat otherwise than polyomics does",
+    "inconsistent": "the row it comes from contradicts itself: the value does not follow from those it should follow "
+    "from",
     # glass transition
     "fast_cooling": "cooled at more than 1 K/ns, so the value is tens of kelvin above what a calorimeter finds",
     "few_points": "a branch of the fit has fewer than five temperatures",

@@ -20,6 +20,11 @@ _SYMBOLS = {
 _PER_NM = 1000
 
 
+def symbols(atomic_numbers: NDArray[np.int64]) -> list[str]:
+    """Symbols of elements; X for one that force fields do not have."""
+    return [_SYMBOLS.get(number, "X") for number in atomic_numbers.tolist()]
+
+
 def wrapped_by_molecule_nm(cell: Cell, positions_nm: Array, box_nm: Array) -> Array:
     """Positions with every molecule, whole, moved to where its centre of mass lies in the box from 0 to its edges.
 
@@ -61,7 +66,7 @@ def scene(cell: Cell, positions_nm: Array, box_nm: Array, most_atoms: int = MOST
     bonds = place[cell.bonds]
     wrapped = wrapped_by_molecule_nm(cell, positions_nm, box_nm)[kept]
     return {
-        "elements": [_SYMBOLS.get(number, "X") for number in cell.atomic_numbers[kept].tolist()],
+        "elements": symbols(cell.atomic_numbers[kept]),
         "molecules": np.searchsorted(molecules, cell.molecule_of_atom[kept]).tolist(),
         "positions": np.rint(wrapped * _PER_NM).astype(int).ravel().tolist(),
         "bonds": bonds[(bonds >= 0).all(axis=1)].ravel().tolist(),

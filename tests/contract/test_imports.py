@@ -15,14 +15,18 @@ ROOT = Path(__file__).parents[2]
 
 ONLY_IN = {
     "prefect": ("flows",),
-    "openmm": ("polyomics/forcefield", "polyomics/cell", "polyomics/md"),
+    "openmm": ("polyomics/forcefield", "polyomics/cell", "polyomics/md", "polyomics/inputs"),
     "sqlalchemy": ("polyomics/database",),
     "alembic": ("polyomics/database",),
-    "parmed": ("polyomics/forcefield",),
+    "parmed": ("polyomics/forcefield", "polyomics/inputs"),
     "mdtraj": ("polyomics/trajectory.py",),
     "rdkit": ("polyomics/chemistry", "polyomics/forcefield"),
     "typer": ("polyomics/cli",),
     "matplotlib": ("polyomics/report",),
+    "fastapi": ("polyomics/web",),
+    "uvicorn": ("polyomics/web",),
+    "pandas": ("polyomics/frames",),
+    "polars": ("polyomics/frames",),
 }
 """A library, and the folders and files that may import it."""
 
@@ -36,6 +40,7 @@ NEVER = {
     "polyomics/chemistry": {"polyomics.forcefield", "polyomics.md", "polyomics.properties"},
     "polyomics/properties": {"polyomics.md", "polyomics.forcefield", "polyomics.database"},
     "polyomics/report": {"polyomics.cli", "polyomics.study", "openmm"},
+    "polyomics/web": {"polyomics.cli", "polyomics.study", "polyomics.submission", "openmm", "subprocess", "pickle"},
     "polyomics": {"flows"},
 }
 """A part, and what it never imports. That of `analysis` makes its tests arithmetic; that of `md` lets a stage

@@ -48,7 +48,8 @@ def found(store: Store, **settings: Any) -> set[str]:
         ("c1ccccc1", {"ps", "pet"}),
         ("[CX3](=O)[OX2]", {"pmma", "pet"}),
         ("CCCCCC", {"pe", "ps", "pmma"}),  # across the joints of units of two
-        ("COCCOC", {"peo"}),
+        ("COCCOC", {"peo", "pet"}),  # beginning at any atom of the unit
+        ("OCCOCC", {"peo"}),
         ("C(=O)OCCOC(=O)", {"pet"}),  # cut anywhere
         ("[#9]", set()),
     ],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from polyomics.forcefield.parameterize import ParameterizedChain
 
 ANGSTROM_PER_NM = 10.0
+ANGSTROM_FS_PER_NM_PS = 0.01
 SIGMA_PER_RMIN_HALF = 2.0 ** (5.0 / 6.0)
 
 
@@ -64,6 +65,8 @@ class Written:
 
     hydrogen_bond_kinds: tuple[int, ...]
     """Bond types with a hydrogen, for `fix shake ... b`."""
+    styles: frozenset[str]
+    """Kinds of bonded interactions there are, of bond, angle, dihedral and improper."""
 
 
 def write_lammps_data(
@@ -73,6 +76,7 @@ def write_lammps_data(
     positions_nm: ArrayLike,
     box_nm: ArrayLike,
     masses_amu: Sequence[float] | None = None,
+    velocities_nm_ps: ArrayLike | None = None,
 ) -> Written:
     """Write a cell of `n_chains` chains, atoms chain after chain.
 
@@ -83,6 +87,7 @@ def write_lammps_data(
         positions_nm: Positions [nm], wrapped or not, shape=(n_chains * n_atoms, 3).
         box_nm: Edges of the periodic box [nm], shape=(3,).
         masses_amu: Masses of one chain's atoms [amu]; None for those of the structure.
+        velocities_nm_ps: Velocities [nm/ps], shape=(n_chains * n_atoms, 3); None for none.
 
     Raises:
         ValueError: The arrays do not fit the chain, or an improper has a phase that cvff cannot express.
@@ -102,6 +107,7 @@ def write_lammps_data(
         ],
         **{f"{name.capitalize()} Coeffs": one.kinds.lines() for name, one in terms.items()},
         "Atoms # full": _atom_lines(kind_of_atom, parameterized.charges_e, positions),
+        **({} if velocities_nm_ps is None else {"Velocities": _velocity_lines(velocities_nm_ps)}),
         **{f"{name.capitalize()}s": one.lines(n_chains, len(atoms)) for name, one in terms.items()},
     }
     counts = {"atom": len(kinds.numbers), **{name: len(one.kinds.numbers) for name, one in terms.items()}}
@@ -115,7 +121,7 @@ def write_lammps_data(
             stream.write(f"\n{title}\n\n")
             stream.writelines(f"{line}\n" for line in lines)
     hydrogen = tuple(n for parameters, n in terms["bond"].kinds.numbers.items() if parameters[-1] == "# H")
-    return Written(hydrogen)
+    return Written(hydrogen, frozenset(terms))
 
 
 def _text(value: Any) -> str:
@@ -172,3 +178,8 @@ def _atom_lines(
         chain, atom = divmod(index, n_atoms)
         charge, kind = charges_e[atom], kind_of_atom[atom]
         yield f"{index + 1} {chain + 1} {kind} {charge:.12g} {x:.12f} {y:.12f} {z:.12f}"
+
+
+def _velocity_lines(velocities_nm_ps: ArrayLike) -> Iterator[str]:
+    for index, (x, y, z) in enumerate(np.asarray(velocities_nm_ps, dtype=float) * ANGSTROM_FS_PER_NM_PS):
+        yield f"{index + 1} {x:.12e} {y:.12e} {z:.12e}"

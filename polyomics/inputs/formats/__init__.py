@@ -1,0 +1,1 @@
+"""One file per format, registered in `polyomics.inputs.format.FORMATS`."""
