@@ -134,7 +134,7 @@ TRAPS: tuple[Trap, ...] = (
             "hartree": 1.0, "eV": 1.0 / HARTREE_EV, "kJ/mol": 1.0 / HARTREE_KJ_MOL,
             "kcal/mol": 1.0 / HARTREE_KCAL_MOL,
         },
-        _energy_hartree, 0.3, 4.0, "its size over 3 hartree by g/mol",
+        _energy_hartree, 0.5, 2.0, "its size over 3 hartree by g/mol",
     ),
 )  # fmt: skip
 """Columns found in several units, in the order they are decided: later ones use earlier ones."""
