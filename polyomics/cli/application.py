@@ -19,6 +19,7 @@ from polyomics.cli import (
     interchange,
     plot,
     probes,
+    publish,
     results,
     run,
     status,
@@ -67,6 +68,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any], str], ...] = (
     ("import", interchange.import_table, LOOK),
     ("compare", compare.compare, LOOK),
     ("inputs", inputs.inputs, LOOK),
+    ("publish", publish.publish, LOOK),
     ("explore", explore.explore, LOOK),
     ("doctor", doctor.doctor, MACHINE),
 )

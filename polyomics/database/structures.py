@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,16 +53,28 @@ def put_structures(connection: Connection, psmiles_by_id: dict[int, str]) -> Non
         connection.execute(dialect_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
+@dataclass(frozen=True, eq=False)
+class _Structures:
+    """The structures as they were at one moment."""
+
+    stamp: tuple[int, int] = (0, 0)
+    """The last id, and how many there are."""
+    ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    similarity: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    library: Any = None
+    found: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """What patterns that were asked for before are in."""
+
+
 @dataclass
 class StructureIndex:
-    """The structures of a database in memory, read when they are first asked for, and again when there are more."""
+    """The structures of a database in memory, read when they are first asked for, and again when there are more.
+
+    What is in memory is replaced as a whole, so that threads may search while another one reads.
+    """
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stamp: tuple[int, int] = (0, 0)
-    _ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    _similarity: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
-    _library: Any = None
-    _found: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    _now: _Structures = field(default_factory=_Structures)
 
     @classmethod
     def of(cls, store: Store) -> StructureIndex:
@@ -74,27 +89,8 @@ class StructureIndex:
         table = tables.Structure
         last, n = connection.execute(select(func.coalesce(func.max(table.polymer_id), 0), func.count())).one()
         with self._lock:
-            if (last, n) != self._stamp:
-                self._read(connection)
-                self._stamp = (last, n)
-
-    def _read(self, connection: Connection) -> None:
-        from polyomics.chemistry.structure import FINGERPRINT_BYTES, StructureLibrary
-
-        table = tables.Structure
-        query = select(table.polymer_id, table.molecule, table.pattern, table.similarity).order_by(table.polymer_id)
-        library = StructureLibrary()
-        ids: list[int] = []
-        similarity = bytearray()
-        for rows in connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query).partitions():
-            for polymer_id, molecule, pattern, fingerprint in rows:
-                ids.append(polymer_id)
-                library.add(molecule, pattern)
-                similarity += fingerprint
-        self._library = library
-        self._ids = np.array(ids, dtype=np.int64)
-        self._similarity = np.frombuffer(bytes(similarity), dtype=np.uint8).reshape(len(ids), FINGERPRINT_BYTES)
-        self._found.clear()
+            if (last, n) != self._now.stamp:
+                self._now = _read(connection, (last, n))
 
     def substructure(self, smarts: str) -> NDArray[np.int64]:
         """Ids of the polymers that contain a pattern, ascending.
@@ -105,29 +101,15 @@ class StructureIndex:
         """
         from polyomics.chemistry.structure import read_smarts
 
-        query = read_smarts(smarts)
-        known = self._found.get(smarts)
-        if known is not None:
-            return known
-        found = self._search(query, smarts)
-        with self._lock:
-            if len(self._found) >= _KEPT:
-                self._found.pop(next(iter(self._found)))
-            self._found[smarts] = found
-        return found
-
-    def _search(self, query: Any, smarts: str) -> NDArray[np.int64]:
-        until = time.monotonic() + TIME_LIMIT_S
-        hits: list[int] = []
-        for start in range(0, len(self._ids), _CHUNK):
-            end = min(start + _CHUNK, len(self._ids))
-            hits.extend(self._library.matches(query, start, end))
-            if time.monotonic() > until:
-                raise OutOfReach(
-                    f"{smarts!r} was looked for in {end} of {len(self._ids)} polymers within {TIME_LIMIT_S:g} s; "
-                    "write a simpler pattern"
-                )
-        return np.sort(self._ids[hits])
+        query, now = read_smarts(smarts), self._now
+        if smarts not in now.found:
+            found = _search(now, query, smarts)
+            with self._lock:
+                if len(now.found) >= _KEPT:
+                    now.found.pop(next(iter(now.found)))
+                now.found[smarts] = found
+            return found
+        return now.found[smarts]
 
     def similar(self, psmiles: str, threshold: float) -> dict[int, float]:
         """Tanimoto similarity by id, of the polymers for which it is at least `threshold`; most similar first.
@@ -137,12 +119,60 @@ class StructureIndex:
         """
         from polyomics.chemistry.structure import similarity_key
 
-        one = np.frombuffer(similarity_key(psmiles), dtype=np.uint8)
-        if not len(self._ids):
+        one, now = np.frombuffer(similarity_key(psmiles), dtype=np.uint8), self._now
+        if not len(now.ids):
             return {}
-        common = _POPULATION[self._similarity & one].sum(axis=1, dtype=np.int64)
-        either = _POPULATION[self._similarity | one].sum(axis=1, dtype=np.int64)
+        common = _POPULATION[now.similarity & one].sum(axis=1, dtype=np.int64)
+        either = _POPULATION[now.similarity | one].sum(axis=1, dtype=np.int64)
         similarity = common / np.maximum(either, 1)
         chosen = np.flatnonzero(similarity >= threshold)
         chosen = chosen[np.argsort(-similarity[chosen], kind="stable")]
-        return {int(self._ids[i]): float(similarity[i]) for i in chosen}
+        return {int(now.ids[i]): float(similarity[i]) for i in chosen}
+
+
+def _read(connection: Connection, stamp: tuple[int, int]) -> _Structures:
+    from polyomics.chemistry.structure import FINGERPRINT_BYTES, StructureLibrary
+
+    table = tables.Structure
+    query = select(table.polymer_id, table.molecule, table.pattern, table.similarity).order_by(table.polymer_id)
+    library = StructureLibrary()
+    ids: list[int] = []
+    similarity = bytearray()
+    for rows in connection.execution_options(yield_per=ROWS_AT_A_TIME).execute(query).partitions():
+        for polymer_id, molecule, pattern, fingerprint in rows:
+            ids.append(polymer_id)
+            library.add(molecule, pattern)
+            similarity += fingerprint
+    bits = np.frombuffer(bytes(similarity), dtype=np.uint8).reshape(len(ids), FINGERPRINT_BYTES)
+    return _Structures(stamp, np.array(ids, dtype=np.int64), bits, library)
+
+
+def _search(now: _Structures, query: Any, smarts: str) -> NDArray[np.int64]:
+    until = time.monotonic() + TIME_LIMIT_S
+    hits: list[int] = []
+    for start in range(0, len(now.ids), _CHUNK):
+        end = min(start + _CHUNK, len(now.ids))
+        with whole_searches():
+            hits.extend(now.library.matches(query, start, end))
+        if time.monotonic() > until:
+            raise OutOfReach(
+                f"{smarts!r} was looked for in {end} of {len(now.ids)} polymers within {TIME_LIMIT_S:g} s; "
+                "write a simpler pattern"
+            )
+    return np.sort(now.ids[hits])
+
+
+@contextmanager
+def whole_searches() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is over: RDKit would end a search early and give what it has for all there is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *received: pending.append(received))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pending and callable(before):
+            before(*pending[0])

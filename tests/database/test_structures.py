@@ -110,3 +110,16 @@ def test_more_polymers_than_a_statement_takes_parameters(store: Store) -> None:
 
 def test_only_structures_that_are_asked_for_are_read(store: Store) -> None:
     assert polymers_of(store, select_results(preset="demo")) is None
+
+
+def test_ctrl_c_waits_for_a_search_to_be_whole() -> None:
+    import signal
+
+    from polyomics.database.structures import whole_searches
+
+    went_on = False
+    with pytest.raises(KeyboardInterrupt), whole_searches():
+        signal.raise_signal(signal.SIGINT)
+        went_on = True
+    assert went_on
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
