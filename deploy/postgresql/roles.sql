@@ -48,7 +48,8 @@ BEGIN
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO polyomics_worker, polyomics_submitter;
 
     -- A study is entered by who asks for it, and by the worker that takes a wish from the dashboard.
-    GRANT INSERT ON polymer, protocol, study, campaign, campaign_study TO polyomics_worker, polyomics_submitter;
+    GRANT INSERT ON polymer, structure, protocol, study, campaign, campaign_study
+        TO polyomics_worker, polyomics_submitter;
     GRANT UPDATE (status, started, ended, priority, pool, flow_run_id) ON study TO polyomics_worker;
     GRANT UPDATE (status, started, ended, priority, pool) ON study TO polyomics_submitter;
 

@@ -131,7 +131,7 @@ def test_a_protocol_that_ends_elsewhere_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there are cancel, check, db, doctor"),
+        (["frobnicate"], "there are cancel, check, compare, db, doctor"),
         (["run"], "Missing argument"),
         (["run", "*CC*", "*CC*"], "quote"),
         (["presets", "dmeo"], "did you mean 'demo'"),
