@@ -37,7 +37,10 @@ def seconds(cell: Cell, stage: Stage, hardware: Hardware, cutoff_nm: float) -> n
     with tempfile.TemporaryDirectory() as folder:
         protocol = Protocol(name="speed", nonbonded=Nonbonded(cutoff_nm=cutoff_nm), stages=(stage,))
         began = time.perf_counter(), time.process_time()
-        run_protocol(cell, protocol, Path(folder), seed=1, hardware=hardware)
+        (done,) = run_protocol(cell, protocol, Path(folder), seed=1, hardware=hardware)
+        for segment in done.manifest["segments"]:
+            if "refused" in segment:
+                sys.exit(f"{segment['refused']} (--repeats makes the cell longer)")
         return np.subtract((time.perf_counter(), time.process_time()), began)
 
 

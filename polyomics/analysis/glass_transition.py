@@ -319,7 +319,7 @@ def glass_transition(points: Points, *, seed: int = 1, n_bootstrap: int = _N_BOO
 
 
 def sees_enough_glass(points: Points) -> bool:
-    """Whether cooling may end: there surely is a transition, and enough of the glass below it."""
+    """Whether cooling may end: there surely is a transition, enough of the glass below it, and its Tg is known."""
     if len(points) < FEWEST_POINTS:
         return False
     window = window_of(points)
@@ -327,7 +327,13 @@ def sees_enough_glass(points: Points) -> bool:
     if _p_of_parabola(window, fit) > CERTAINTY or fit.melt_above_k + SHORTEST_BRANCH_K > window.temperature_k[-1]:
         return False
     glass = window.temperature_k[window.temperature_k <= fit.glass_below_k]
-    return len(glass) >= GLASS_BRANCH_POINTS and fit.glass_below_k - float(glass[0]) >= GLASS_BRANCH_K
+    if len(glass) < GLASS_BRANCH_POINTS or fit.glass_below_k - float(glass[0]) < GLASS_BRANCH_K:
+        return False
+    try:
+        glass_transition(points)
+    except NoTransition:
+        return False
+    return True
 
 
 # ------------------------------------------------------------------- the search for T_0 and w
@@ -345,6 +351,11 @@ class _Found:
     chi_squared: Array
 
 
+def _widest_k(temperature_k: Array) -> float:
+    """The widest bend that is looked for over some temperatures [K]."""
+    return min(float(np.ptp(temperature_k)) * _WIDEST_PART, _WIDEST_K)
+
+
 class _Search:
     """All hyperbolas of a grid of T_0 and w, for the temperatures and errors of some points."""
 
@@ -352,9 +363,8 @@ class _Search:
         self._points = points
         x = points.temperature_k
         self._origin = float(x.mean())
-        extent = float(np.ptp(x))
         inner = np.unique(x)[[1, -2]]
-        widest = max(min(extent * _WIDEST_PART, _WIDEST_K), 2.0 * _NARROWEST_K)
+        widest = max(_widest_k(x), 2.0 * _NARROWEST_K)
         self._centres = np.linspace(inner[0], inner[1], min(_N_CENTRES, max(16, round(np.ptp(inner)) + 1)))
         self._widths = np.geomspace(_NARROWEST_K, widest, _N_WIDTHS)
         weights = 1.0 / points.stderr
@@ -416,7 +426,7 @@ def _polished(points: Points, start: Hyperbola) -> Hyperbola:
     if start.slope_melt <= start.slope_glass:
         return start
     low, high = np.unique(points.temperature_k)[[1, -2]]
-    widest = max(start.width_k, min(float(np.ptp(points.temperature_k)) * _WIDEST_PART, _WIDEST_K))
+    widest = max(start.width_k, _widest_k(points.temperature_k))
     reach = max(float(np.ptp(points.mean)), 1e-300)
     slope = reach / float(np.ptp(points.temperature_k))
 

@@ -171,9 +171,8 @@ def query(
 
     JSON: a list with psmiles, property, value, stderr, unit, n_independent, flags, study_key, polymer_key, formula,
     temperature_k, pressure_bar, preset, replicate, seed, status, created, polymer_class, source. With --combine:
-    psmiles, property, value,
-    stderr, unit, n_replicates, spread, between_variance, flags, study_keys, polymer_key, formula, temperature_k,
-    pressure_bar, preset; --min, --max and --limit then count for combined values.
+    psmiles, property, value, stderr, unit, n_replicates, spread, between_variance, flags, study_keys, polymer_key,
+    formula, temperature_k, pressure_bar, preset; --min, --max and --limit then count for combined values.
     """
     from polyomics.cli.render import WIDE, make_console, print_json
     from polyomics.database import query as ask

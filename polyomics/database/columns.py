@@ -14,9 +14,8 @@ from sqlalchemy.dialects import sqlite
 
 from polyomics.database.connection import sqlite_path
 from polyomics.database.listing import is_one_of
-from polyomics.database.selection import Selection, chosen_studies, polymers_of, value_tests
+from polyomics.database.selection import Selection, chosen_studies, similarities_of, value_tests
 from polyomics.database.store import Store
-from polyomics.database.structures import StructureIndex
 from polyomics.database.submission import whole_spec
 from polyomics.database.tables import MeasurementRow, Polymer, Protocol, Study
 from polyomics.errors import StorageUnavailable
@@ -84,7 +83,7 @@ class StudyColumns:
 
 def count_studies(store: Store, selection: Selection) -> int:
     """How many studies fit."""
-    chosen = chosen_studies(select(Study.id), store, selection, polymers_of(store, selection))
+    chosen = chosen_studies(select(Study.id), store, selection)
     with store.reading() as connection:
         return connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
 
@@ -98,16 +97,14 @@ def units_of(store: Store, name: str) -> list[str]:
 
 def read_studies(store: Store, selection: Selection, *, limit: int | None = None, offset: int = 0) -> StudyColumns:
     """The studies that fit, or a part of them; `limit` and `offset` of the selection may be of values instead."""
-    similar: dict[int, float] | None = None
-    if selection.similar_to is not None:
-        similar = StructureIndex.of(store).similar(selection.similar_to, selection.similarity)
+    similar = similarities_of(store, selection)
     columns = (Study.id, Study.polymer_id, *IDENTITY.values())
-    chosen = chosen_studies(select(*columns), store, selection, polymers_of(store, selection))
+    chosen = chosen_studies(select(*columns), store, selection, similar)
     with store.reading() as connection:
         rows = connection.execute(chosen.order_by(Study.id).limit(limit).offset(offset)).all()
     ids, polymer_ids, *found = zip(*rows, strict=True) if rows else ((),) * len(columns)
     identity: dict[str, Sequence[Any]] = dict(zip(IDENTITY, found, strict=True))
-    if similar is not None:
+    if selection.similar_to is not None:
         identity["similarity"] = [similar.get(one) for one in polymer_ids]
     return StudyColumns(np.array(ids, dtype=np.int64), np.array(polymer_ids, dtype=np.int64), identity)
 

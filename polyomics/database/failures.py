@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from polyomics.database.selection import Selection, chosen_studies, polymers_of
+from polyomics.database.selection import Selection, chosen_studies
 from polyomics.database.store import Store
 from polyomics.database.tables import FailureRow, Polymer, Study
 
@@ -27,7 +27,7 @@ class FailureOfStudy:
 
 def failures_of(store: Store, selection: Selection) -> Iterator[FailureOfStudy]:
     """All failures of the studies that fit, by study."""
-    chosen = chosen_studies(select(Study.id), store, selection, polymers_of(store, selection))
+    chosen = chosen_studies(select(Study.id), store, selection)
     query = (
         select(Study.key, Polymer.psmiles, FailureRow.stage, FailureRow.kind, FailureRow.message)
         .join(Study, Study.id == FailureRow.study_id)

@@ -11,16 +11,13 @@ from sqlalchemy.orm import aliased
 
 from polyomics.database.listing import is_one_of
 from polyomics.database.rows import StudySummary
-from polyomics.database.selection import Selection, chosen_studies, known_names, polymers_of
+from polyomics.database.selection import Selection, chosen_studies, refuse_unknown, similarities_of
 from polyomics.database.store import Store, study_query, summary_fields
-from polyomics.database.structures import StructureIndex
 from polyomics.database.tables import MeasurementRow, Polymer, Study
-from polyomics.errors import InvalidSettings, UnknownName
+from polyomics.errors import InvalidSettings
 
 SORTED_BY = ("created", "psmiles", "similarity")
 """What rows may be sorted by beside properties."""
-
-
 MOST_RANKED = 1000
 """Polymers that are put in the order of their similarity; all others come after them."""
 
@@ -108,11 +105,8 @@ def study_page(
     check_names(store, (*columns, *(() if sort in SORTED_BY else (sort,))))
     if sort == "similarity" and selection.similar_to is None:
         raise InvalidSettings("rows can be sorted by similarity only where similar_to says to what")
-    polymers = polymers_of(store, selection)
-    chosen = chosen_studies(select(Study.id), store, selection, polymers)
-    similarities: dict[int, float] = {}
-    if selection.similar_to is not None:
-        similarities = StructureIndex.of(store).similar(selection.similar_to, selection.similarity)
+    similarities = similarities_of(store, selection)
+    chosen = chosen_studies(select(Study.id), store, selection, similarities)
     with store.reading() as connection:
         total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
         if sort in SORTED_BY:
@@ -190,7 +184,7 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
     """
     check_names(store, (x, y))
     a, b = aliased(MeasurementRow), aliased(MeasurementRow)
-    chosen = chosen_studies(select(Study.id), store, selection, polymers_of(store, selection))
+    chosen = chosen_studies(select(Study.id), store, selection)
     both = (
         select(Study.id)
         .join(a, (a.study_id == Study.id) & (a.name == x))
@@ -221,8 +215,6 @@ def check_names(store: Store, names: Sequence[str]) -> None:
     Raises:
         UnknownName: One of them is not.
     """
-    known = known_names(store) if names else set()
+    known = set(store.property_names()) if names else set()
     for name in names:
-        if name not in known:
-            listed = ", ".join(sorted(known)) or "none is stored yet"
-            raise UnknownName(f"{name!r} is not a known property (known: {listed})")
+        refuse_unknown(name, known)

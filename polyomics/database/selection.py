@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -165,10 +165,7 @@ def query_studies(store: Store, *, known_properties: Collection[str] = (), **set
     """
     selection = select_results(**settings)
     known = _known(store, selection, known_properties)
-    statement = _of_study(study_query(), selection, known, polymers_of(store, selection))
-    tests = value_tests(selection)
-    if tests:
-        statement = statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests)))
+    statement = _fitting(study_query(), selection, known, polymers_of(store, selection))
     statement = (
         statement.order_by(Study.created.desc(), Study.id.desc()).limit(selection.limit).offset(selection.offset)
     )
@@ -177,26 +174,30 @@ def query_studies(store: Store, *, known_properties: Collection[str] = (), **set
 
 
 def chosen_studies(
-    statement: Select[*tuple[Any, ...]], store: Store, selection: Selection, polymers: Sequence[int] | None
+    statement: Select[*tuple[Any, ...]],
+    store: Store,
+    selection: Selection,
+    similar: Mapping[int, float] | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """A statement on studies joined with their polymers, for those that fit; see `query_studies`.
+    """A statement on studies, joined with their polymers, for those that fit; see `query_studies`.
 
     Args:
         statement: Selects from studies.
         store: Where to look.
         selection: Which studies.
-        polymers: What `polymers_of` says.
+        similar: What `similarities_of` says, where that is known already.
     """
-    known = _known(store, selection, ())
     joined = statement.join(Polymer, Polymer.id == Study.polymer_id)
-    joined = _of_study(joined, selection, known, polymers)
+    return _fitting(joined, selection, _known(store, selection, ()), polymers_of(store, selection, similar))
+
+
+def _fitting(
+    statement: Select[*tuple[Any, ...]], selection: Selection, known: Collection[str], polymers: Sequence[int] | None
+) -> Select[*tuple[Any, ...]]:
+    """Studies that fit, with a value that does where values are asked about."""
+    statement = _of_study(statement, selection, known, polymers)
     tests = value_tests(selection)
-    return joined.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests))) if tests else joined
-
-
-def known_names(store: Store) -> set[str]:
-    """Names of all properties that are stored."""
-    return set(store.property_names())
+    return statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests))) if tests else statement
 
 
 def result_batches(
@@ -222,8 +223,24 @@ def _result(row: Sequence[Any]) -> ResultRow:
     return ResultRow(*columns)
 
 
-def polymers_of(store: Store, selection: Selection) -> list[int] | None:
+def similarities_of(store: Store, selection: Selection) -> dict[int, float]:
+    """Similarity to what is asked for by the id of the polymer, most similar first; empty where it is not asked about.
+
+    Raises:
+        InvalidPolymer: What they are to be similar to is no repeat unit.
+    """
+    if selection.similar_to is None:
+        return {}
+    return StructureIndex.of(store).similar(selection.similar_to, selection.similarity)
+
+
+def polymers_of(store: Store, selection: Selection, similar: Mapping[int, float] | None = None) -> list[int] | None:
     """Ids of the polymers whose structure fits, most similar first; None where structure is not asked about.
+
+    Args:
+        store: Where to look.
+        selection: Which.
+        similar: What `similarities_of` says, where that is known already.
 
     Raises:
         InvalidSettings: The pattern is no SMARTS.
@@ -232,12 +249,12 @@ def polymers_of(store: Store, selection: Selection) -> list[int] | None:
     """
     if selection.smarts is None and selection.similar_to is None:
         return None
-    index = StructureIndex.of(store)
-    containing = None if selection.smarts is None else index.substructure(selection.smarts).tolist()
+    found = None if selection.smarts is None else StructureIndex.of(store).substructure(selection.smarts).tolist()
     if selection.similar_to is None:
-        return containing
-    similar = index.similar(selection.similar_to, selection.similarity)
-    kept = set(similar) if containing is None else set(containing)
+        return found
+    if similar is None:
+        similar = similarities_of(store, selection)
+    kept = set(similar) if found is None else set(found)
     return [one for one in similar if one in kept]
 
 
@@ -348,10 +365,19 @@ def _known(store: Store, selection: Selection, extra: Collection[str]) -> set[st
     if selection.property is None and selection.where is None:
         return set(extra)
     known = {*store.property_names(), *extra}
-    name = selection.property
-    if name is not None and name not in known:
+    if selection.property is not None:
+        refuse_unknown(selection.property, known)
+    return known
+
+
+def refuse_unknown(name: str, known: Collection[str]) -> None:
+    """Refuse the name of a property that is not among those known.
+
+    Raises:
+        UnknownName: It is not; the message has the nearest name.
+    """
+    if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         listed = ", ".join(sorted(known)) or "none is stored yet"
         raise UnknownName(f"{name!r} is not a known property{hint} (known: {listed})")
-    return known

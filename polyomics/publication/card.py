@@ -104,7 +104,9 @@ def _quality(counts: Counts) -> str:
 
 def _made(counts: Counts) -> str:
     imported = [f"{number:,} from {name}" for name, number in sorted(counts.sources.items()) if name]
-    text = f"## How it was made\n\nWritten by polyomics {__version__}. {counts.computed:,} studies were simulated by it"
+    text = (
+        f"## How it was made\n\nWritten by polyomics {__version__}. {counts.sources['']:,} studies were simulated by it"
+    )
     text += f"; {', '.join(imported)} were imported (flag `imported`)." if imported else "."
     return (
         text

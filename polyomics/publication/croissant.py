@@ -101,9 +101,7 @@ def _record_set(file: str, columns: Mapping[str, Any]) -> dict[str, Any]:
                 "@id": f"{stem}/{name}",
                 "name": name,
                 "description": f"in {about['unit']}" if about["unit"] not in ("", "1") else name.replace("_", " "),
-                "dataType": next(
-                    (ours for theirs, ours in _TYPES.items() if about["type"].startswith(theirs)), "sc:Text"
-                ),
+                "dataType": _type(about["type"]),
                 **({"repeated": True} if about["type"].startswith("list") else {}),
                 "source": {"fileObject": {"@id": file}, "extract": {"column": name}},
             }

@@ -35,8 +35,6 @@ class Counts:
     studies: int = 0
     equilibrated: int = 0
     """Studies whose cell was found to be in equilibrium."""
-    computed: int = 0
-    """Studies that polyomics ran; the others were imported."""
     values: int = 0
     unflagged: int = 0
     with_error: int = 0
@@ -106,7 +104,6 @@ def _counted(store: Store, selection: Selection) -> Counts:
     counts.studies = len(studies)
     counts.polymers = len({study.polymer.key for study in studies})
     counts.sources = Counter(study.source for study in studies)
-    counts.computed = counts.sources[""]
     counts.latest = max((study.created.isoformat() for study in studies), default="")
     judged = selection.model_copy(update={"equilibrated": True})
     counts.equilibrated = Search(store, judged).count()
@@ -121,14 +118,13 @@ def _counted(store: Store, selection: Selection) -> Counts:
     counts.values, counts.unflagged, counts.with_error = (
         sum(one[name] for one in counts.by_property.values()) for name in ("values", "unflagged", "with_error")
     )
-    counts.failures = Counter(one.kind for one in failures_of(store, selection))
     return counts
 
 
 def _write(store: Store, folder: Path, about: About, selection: Selection, counts: Counts) -> tuple[str, ...]:
     export(store, folder / VALUES, selection=selection)
     Search(store, selection).write(folder / STUDIES, "wide")
-    _write_failures(store, selection, folder / FAILURES)
+    counts.failures = _write_failures(store, selection, folder / FAILURES)
     columns = {name: _columns(folder / name) for name in (VALUES, STUDIES, FAILURES)}
     checksums = {name: sha256(folder / name) for name in columns}
     (folder / METADATA).write_text(croissant(about, counts, columns, checksums), encoding="utf-8")
@@ -139,13 +135,15 @@ def _write(store: Store, folder: Path, about: About, selection: Selection, count
     return (*files, CHECKSUMS)
 
 
-def _write_failures(store: Store, selection: Selection, path: Path) -> None:
+def _write_failures(store: Store, selection: Selection, path: Path) -> Counter[str]:
+    """Write all failures; how many there are by kind."""
     import pyarrow
     from pyarrow import parquet
 
     rows = [asdict(one) for one in failures_of(store, selection)]
     schema = pyarrow.schema([(name, pyarrow.string()) for name in FailureOfStudy.__dataclass_fields__])
     parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), path, compression="zstd")
+    return Counter(row["kind"] for row in rows)
 
 
 def _columns(path: Path) -> dict[str, Any]:

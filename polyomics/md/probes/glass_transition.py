@@ -14,8 +14,8 @@ from polyomics.md.stages.anneal import Anneal
 from polyomics.md.stages.cool_stepwise import CoolStepwise
 from polyomics.md.stages.npt import Npt
 
-LOWEST_K = 60.0
-"""Where cooling ends at the latest."""
+LOWEST_K = 20.0
+"""Where cooling ends at the latest. The volume of a cold glass hardly fluctuates, so that its points tell most."""
 HOTTEST_K = 1200.0
 """Highest temperature a melt may have been brought to: room for so many steps is left."""
 STEPS_A_PIECE = 4
@@ -44,7 +44,7 @@ class _Cooling:
 #   accurate   400, 100, 25 K/ns:          33 ns, usually 22 ns
 COOLINGS: dict[Effort, tuple[_Cooling, ...]] = {
     "smoke": tuple(_Cooling(step_k, 0.48, 0.48, 0.04, 0.04) for step_k in (40, 30, 20)),
-    "demo": (_Cooling(20, 100, 20, 0.8),),
+    "demo": (_Cooling(20, 150, 25, 0.8),),
     "standard": (_Cooling(20, 20, 20, 0.4), _Cooling(20, 50, 50, 1.0), _Cooling(20, 200, 100, 2.0)),
     "accurate": (_Cooling(10, 25, 25, 0.4, 0.2), _Cooling(10, 100, 100, 1.0, 1.0), _Cooling(10, 400, 200, 2.0, 1.0)),
 }
