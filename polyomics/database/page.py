@@ -6,20 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, distinct, func, literal, select
+from sqlalchemy import Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from polyomics.database.listing import is_one_of
 from polyomics.database.rows import StudySummary
-from polyomics.database.selection import Selection, chosen_studies, refuse_unknown, similarities_of
+from polyomics.database.selection import Selection, chosen_studies, refuse_unknown, similarities_of, value_tests
 from polyomics.database.store import Store, study_query, summary_fields
 from polyomics.database.tables import MeasurementRow, Polymer, Study
 from polyomics.errors import InvalidSettings
 
 SORTED_BY = ("created", "psmiles", "similarity")
 """What rows may be sorted by beside properties."""
-MOST_RANKED = 1000
-"""Polymers that are put in the order of their similarity; all others come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +106,38 @@ def study_page(
     similarities = similarities_of(store, selection)
     chosen = chosen_studies(select(Study.id), store, selection, similarities)
     with store.reading() as connection:
+        if value_tests(selection) and selection.property is None:  # looks at all values of all studies: once is enough
+            found = list(connection.scalars(chosen))
+            chosen = select(Study.id).join(Polymer).where(is_one_of(Study.id, found))
         total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
-        if sort in SORTED_BY:
-            ordered = chosen.order_by(*_order(sort, descending, similarities))
+        if sort == "similarity":
+            ids = _by_similarity(connection, chosen, similarities, descending)[offset : offset + limit]
+        elif sort in SORTED_BY:
+            ordered = chosen.order_by(*_order(sort, descending))
             ids = list(connection.scalars(ordered.offset(offset).limit(limit)))
         else:
             ids = _by_value(connection, chosen, sort, descending, offset, limit)
         wanted = study_query().add_columns(Study.id, Study.polymer_id).where(is_one_of(Study.id, ids))
         rows = {row.id: row for row in connection.execute(wanted)}
         values = _values(connection, ids, columns)
-    found = [
+    page = [
         PageRow(StudySummary(**summary_fields(rows[one])), similarities.get(rows[one].polymer_id), values.get(one, {}))
         for one in ids
     ]
-    return StudyPage(total, tuple(found))
+    return StudyPage(total, tuple(page))
 
 
-def _order(sort: str, descending: bool, similarities: Mapping[int, float]) -> list[Any]:
-    if sort == "similarity":
-        ranks = {one: rank for rank, one in enumerate(list(similarities)[:MOST_RANKED])}
-        rank = case(ranks, value=Study.polymer_id, else_=len(ranks)) if ranks else literal(0)
-        return [rank if descending else -rank, Study.id]
+def _by_similarity(
+    connection: Connection, chosen: Select[Any], similarities: Mapping[int, float], descending: bool
+) -> list[int]:
+    """Ids of all chosen studies, those of similar polymers first or last; equals as they were entered."""
+    sign = -1 if descending else 1
+    rows = connection.execute(chosen.add_columns(Study.polymer_id))
+    ranked = sorted((sign * similarities.get(polymer_id, 0.0), study_id) for study_id, polymer_id in rows)
+    return [study_id for _, study_id in ranked]
+
+
+def _order(sort: str, descending: bool) -> list[Any]:
     columns = (Study.created if sort == "created" else Polymer.psmiles, Study.id)
     return [column.desc() if descending else column.asc() for column in columns]
 
@@ -136,37 +145,54 @@ def _order(sort: str, descending: bool, similarities: Mapping[int, float]) -> li
 def _by_value(
     connection: Connection, chosen: Select[Any], name: str, descending: bool, offset: int, limit: int
 ) -> list[int]:
-    """Ids of a page of studies by the value of a property, along its index; then those without."""
-    value = MeasurementRow
-    is_own = value.temperature_k.is_(None) | (value.temperature_k == Study.temperature_k)
-    having = (
+    """Ids of a page of studies by the value of a property that they are shown with; then those without."""
+    value, other = MeasurementRow, aliased(MeasurementRow)
+    has_better = (
+        select(other.id)
+        .where(other.study_id == value.study_id, other.name == value.name, other.id != value.id)
+        .where((_rank(other) < _rank(value)) | ((_rank(other) == _rank(value)) & (other.id < value.id)))
+        .correlate(value, Study)
+    )
+    shown = (
         select(value.study_id)
         .join(Study, Study.id == value.study_id)
-        .where(value.name == name, is_own, value.study_id.in_(chosen))
+        .where(value.name == name, value.study_id.in_(chosen), ~has_better.exists())
     )
     order = (value.value.desc(), value.study_id.desc()) if descending else (value.value, value.study_id)
-    ids = list(dict.fromkeys(connection.scalars(having.order_by(*order).offset(offset).limit(limit))))
+    ids = list(connection.scalars(shown.order_by(*order).offset(offset).limit(limit)))
     if len(ids) < limit:
-        n_having = connection.execute(select(func.count(distinct(having.subquery().c.study_id)))).scalar_one()
+        having = select(value.study_id).where(value.name == name)
+        counted = having.where(value.study_id.in_(chosen)).distinct().subquery()
+        n_having = connection.execute(select(func.count()).select_from(counted)).scalar_one()
         without = chosen.where(Study.id.not_in(having)).order_by(Study.id.desc() if descending else Study.id)
         ids += connection.scalars(without.offset(max(0, offset - n_having)).limit(limit - len(ids)))
     return ids
 
 
+def _rank(value: Any) -> Any:
+    """Which of several values of a property a study is shown with: the least, and of equals the first."""
+    return case((value.temperature_k == Study.temperature_k, 0), else_=1)
+
+
 def _values(connection: Connection, ids: Sequence[int], columns: Sequence[str]) -> dict[int, dict[str, Cell]]:
     found: dict[int, dict[str, Cell]] = {}
-    if not columns or not ids:
-        return found
-    table = MeasurementRow
-    query = (
-        select(table.study_id, table.name, table.value, table.stderr, table.unit, table.flags)
-        .join(Study, Study.id == table.study_id)
-        .where(is_one_of(table.study_id, ids), table.name.in_(columns))
-        .order_by(table.temperature_k.is_distinct_from(Study.temperature_k), table.id)
-    )
-    for study_id, name, value, stderr, unit, flags in connection.execute(query):
+    for study_id, name, value, stderr, unit, flags in _shown(connection, ids, columns, MeasurementRow.flags):
         found.setdefault(study_id, {}).setdefault(name, Cell(value, stderr, unit, tuple(flags)))
     return found
+
+
+def _shown(connection: Connection, ids: Sequence[int], names: Sequence[str], *more: Any) -> Sequence[Any]:
+    """Study, name, value, error and unit (and `more`) of some properties, what a study is shown with first."""
+    if not names or not ids:
+        return []
+    table = MeasurementRow
+    query = (
+        select(table.study_id, table.name, table.value, table.stderr, table.unit, *more)
+        .join(Study, Study.id == table.study_id)
+        .where(is_one_of(table.study_id, ids), table.name.in_(names))
+        .order_by(_rank(table), table.id)
+    )
+    return connection.execute(query).all()
 
 
 def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 5000) -> Scatter:
@@ -183,27 +209,23 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
         UnknownName: No such property.
     """
     check_names(store, (x, y))
-    a, b = aliased(MeasurementRow), aliased(MeasurementRow)
     chosen = chosen_studies(select(Study.id), store, selection)
-    both = (
-        select(Study.id)
-        .join(a, (a.study_id == Study.id) & (a.name == x))
-        .join(b, (b.study_id == Study.id) & (b.name == y))
-        .where(Study.id.in_(chosen))
-        .group_by(Study.id)
-    )
+    for name in (x, y):
+        chosen = chosen.where(Study.id.in_(select(MeasurementRow.study_id).where(MeasurementRow.name == name)))
     with store.reading() as connection:
-        ids = list(connection.scalars(both.order_by(Study.id)))
+        ids = sorted(connection.scalars(chosen))
         total = len(ids)
         if total > limit:
             ids = [ids[i * total // limit] for i in range(limit)]
-        values = _values(connection, ids, (x, y))
+        values: dict[tuple[int, str], Any] = {}
+        for row in _shown(connection, ids, (x, y)):
+            values.setdefault((row.study_id, row.name), row)
         columns = select(Study.id, Study.key, Polymer.psmiles, Polymer.polymer_class).join(Polymer)
         about = {row.id: row for row in connection.execute(columns.where(is_one_of(Study.id, ids)))}
     points = []
     units = {x: "1", y: "1"}
     for one in ids:
-        along, up, row = values[one][x], values[one][y], about[one]
+        along, up, row = values[one, x], values[one, y], about[one]
         units = {x: along.unit, y: up.unit}
         points.append(Point(row.key, row.psmiles, row.polymer_class, along.value, along.stderr, up.value, up.stderr))
     return Scatter(total, units[x], units[y], tuple(points))

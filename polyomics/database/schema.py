@@ -36,7 +36,7 @@ from polyomics.records import Record
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every version of the tables, oldest first; the last is what this code reads and writes."""
 VERSION_TABLE = "polyomics_version"
 """Ours alone, so that other programs' tables may live in the same PostgreSQL database."""
@@ -96,7 +96,8 @@ def check(url: str | URL) -> None:
 def draft_migration(message: str, revision: str, scripts: Path | None = None) -> Path:
     """For developers: write the script from the newest migration to the tables in the code.
 
-    Alembic sees neither changed nor missing CHECK constraints: add those by hand.
+    Alembic sees neither changed nor missing CHECK constraints, and is not shown the indexes that only one of the two
+    databases has (`VALUE_INDEXES`): add those by hand.
     """
     import tempfile
 

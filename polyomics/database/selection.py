@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from sqlalchemy import Connection, Select, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select
 
 from polyomics.database.condition import study_condition
 from polyomics.database.listing import is_one_of
@@ -195,9 +195,7 @@ def _fitting(
     statement: Select[*tuple[Any, ...]], selection: Selection, known: Collection[str], polymers: Sequence[int] | None
 ) -> Select[*tuple[Any, ...]]:
     """Studies that fit, with a value that does where values are asked about."""
-    statement = _of_study(statement, selection, known, polymers)
-    tests = value_tests(selection)
-    return statement.where(Study.id.in_(select(MeasurementRow.study_id).where(*tests))) if tests else statement
+    return _of_study(statement, selection, known, polymers).where(*_has_value(selection))
 
 
 def result_batches(
@@ -341,6 +339,17 @@ def value_tests(selection: Selection) -> list[Any]:
     tests.extend(flags.contains(f'"{flag}"', autoescape=True) for flag in selection.with_flags)
     tests.extend(~flags.contains(f'"{flag}"', autoescape=True) for flag in selection.without_flags)
     return tests
+
+
+def _has_value(selection: Selection) -> list[ColumnElement[bool]]:
+    """That a study has a value which satisfies its tests: by the index of the property, or else one study at a time."""
+    tests = value_tests(selection)
+    if not tests:
+        return []
+    found = select(MeasurementRow.study_id).where(*tests)
+    if selection.property is not None:
+        return [Study.id.in_(found)]
+    return [found.where(MeasurementRow.study_id == Study.id).correlate(Study).exists()]
 
 
 def class_name(text: str) -> str:

@@ -27,7 +27,6 @@ TIME_LIMIT_S = 20.0
 """How long a search may take; one that is not over then is refused."""
 _CHUNK = 2000
 _KEPT = 64
-_POPULATION = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1).astype(np.uint16)
 
 
 def put_structures(connection: Connection, psmiles_by_id: dict[int, str]) -> None:
@@ -102,14 +101,14 @@ class StructureIndex:
         from polyomics.chemistry.structure import read_smarts
 
         query, now = read_smarts(smarts), self._now
-        if smarts not in now.found:
+        found = now.found.get(smarts)
+        if found is None:
             found = _search(now, query, smarts)
             with self._lock:
                 if len(now.found) >= _KEPT:
                     now.found.pop(next(iter(now.found)))
                 now.found[smarts] = found
-            return found
-        return now.found[smarts]
+        return found
 
     def similar(self, psmiles: str, threshold: float) -> dict[int, float]:
         """Tanimoto similarity by id, of the polymers for which it is at least `threshold`; most similar first.
@@ -122,12 +121,17 @@ class StructureIndex:
         one, now = np.frombuffer(similarity_key(psmiles), dtype=np.uint8), self._now
         if not len(now.ids):
             return {}
-        common = _POPULATION[now.similarity & one].sum(axis=1, dtype=np.int64)
-        either = _POPULATION[now.similarity | one].sum(axis=1, dtype=np.int64)
-        similarity = common / np.maximum(either, 1)
+        common = _bits(now.similarity & one)
+        similarity = common / np.maximum(_bits(now.similarity) + _bits(one[None]) - common, 1)
         chosen = np.flatnonzero(similarity >= threshold)
         chosen = chosen[np.argsort(-similarity[chosen], kind="stable")]
         return {int(now.ids[i]): float(similarity[i]) for i in chosen}
+
+
+def _bits(fingerprints: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many bits of each fingerprint are set; shape=(n, FINGERPRINT_BYTES) becomes (n,)."""
+    bits: NDArray[np.int64] = np.bitwise_count(fingerprints.view(np.uint64)).sum(axis=1, dtype=np.int64)
+    return bits
 
 
 def _read(connection: Connection, stamp: tuple[int, int]) -> _Structures:

@@ -342,6 +342,22 @@ class Stage(Base):
     detail: Mapped[dict[str, Any]]
 
 
+VALUE_INDEXES = (
+    Index(
+        "ix_measurement_with_flags",
+        *("name", "study_id", "value", "temperature_k", "flags"),
+    ).ddl_if(dialect="sqlite"),
+    Index(
+        "ix_measurement_including_flags",
+        *("name", "study_id", "value", "temperature_k"),
+        postgresql_include=["flags"],
+    ).ddl_if(dialect="postgresql"),
+)
+"""Answers which studies have a property within a range, or without flags, from the index alone: their rows lie far
+apart in the table. The study comes before the value, so that SQLite, which keeps no statistics unless told to, also
+looks up one value of one study by it. One for each database, as PostgreSQL cannot sort JSON."""
+
+
 class MeasurementRow(Base):
     """A value with its error.
 
@@ -352,7 +368,7 @@ class MeasurementRow(Base):
     __tablename__ = "measurement"
     __table_args__ = (
         UniqueConstraint("study_id", "name", "conditions"),
-        Index(None, "name", "value"),
+        *VALUE_INDEXES,
         CheckConstraint("name <> ''", name="name_not_empty"),
         CheckConstraint("unit <> ''", name="unit_not_empty"),
         CheckConstraint(f"value BETWEEN -{LARGEST_DOUBLE} AND {LARGEST_DOUBLE}", name="value_finite"),
@@ -384,7 +400,7 @@ class CriterionRow(Base):
     __tablename__ = "criterion"
     __table_args__ = (
         UniqueConstraint("study_id", "name"),
-        Index(None, "name", "verdict"),
+        Index(None, "name", "verdict", "study_id"),
         one_of("verdict", VERDICTS),
         CheckConstraint("name <> ''", name="name_not_empty"),
         CheckConstraint("unit <> ''", name="unit_not_empty"),
