@@ -3,6 +3,7 @@
     python benchmarks/results_at_scale.py make RADONPY.csv made.csv [--rows 100000]
     polyomics import made.csv --source made                  # prints rows per second; SQLite or PostgreSQL by URL
     python benchmarks/results_at_scale.py time made.csv [--url URL]
+    python benchmarks/results_at_scale.py pages [--url URL]
 
 `make` writes rows in PolyOmics' columns: tens of thousands of polymers put together from linking groups and pieces of
 chains, with values drawn around those of RadonPy's published table, and with the failures that PolyOmics has (fits of
@@ -10,20 +11,29 @@ Tg and heat conductivities out of any range, runs not in equilibrium).
 
 `time` asks the database that `POLYOMICS_DATABASE_URL` or `--url` names, each question in a process of its own (cold)
 and a second time in it (warm), CPU and wall seconds and the largest memory; pandas reads and filters the same CSV.
+
+`pages` starts `polyomics explore` on it and asks what the web page asks, three times in turn: the first time and the
+least of the others, CPU of the server and wall, in ms. CPU is read from /proc, so that it takes Linux.
 """
 
 import argparse
 import csv
 import itertools
 import json
+import os
 import random
 import resource
+import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
 from statistics import median
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 PIECES = (
     *("C" * n for n in range(1, 11)),
@@ -60,6 +70,33 @@ QUESTIONS = {
     "similar to PET": {"similar_to": "*CCOC(=O)c1ccc(C(=O)O*)cc1", "similarity": 0.5},
     "density above 1.2": {"property": "density", "minimum": 1.2},
     "class polyester, in equilibrium": {"polymer_class": "polyester", "equilibrated": True},
+}
+
+COLUMNS = {"columns": "density,glass_transition_temperature,bulk_modulus_isothermal,refractive_index"}
+BOTH = {"x": "density", "y": "glass_transition_temperature"}
+PAGES: dict[str, tuple[str, dict[str, object]]] = {
+    "the facts (properties, classes, flags)": ("facts", {}),
+    "the table as entered": ("studies", COLUMNS),
+    "sorted by density": ("studies", COLUMNS | {"sort": "-density"}),
+    "the same at row 90,000": ("studies", COLUMNS | {"sort": "-density", "offset": 90_000}),
+    "by repeat unit": ("studies", COLUMNS | {"sort": "psmiles"}),
+    "500 rows": ("studies", COLUMNS | {"limit": 500}),
+    "of a class, sorted by density": ("studies", COLUMNS | {"class": "polyester", "sort": "density"}),
+    "density within a range": ("studies", COLUMNS | {"property": "density", "minimum": 1.1, "maximum": 1.2}),
+    "a condition on two properties": ("studies", COLUMNS | {"where": "density > 1 and bulk_modulus_isothermal < 5"}),
+    "in equilibrium": ("studies", COLUMNS | {"equilibrated": "true"}),
+    "density without flags": ("studies", COLUMNS | {"property": "density", "unflagged": "true"}),
+    "any value with a flag": ("studies", COLUMNS | {"flag": "imported"}),
+    "any value without a flag": ("studies", COLUMNS | {"without_flag": "drifting"}),
+    "a pattern, c1ccccc1": ("studies", COLUMNS | {"smarts": "c1ccccc1"}),
+    "another, [CX3](=O)[OX2]": ("studies", COLUMNS | {"smarts": "[CX3](=O)[OX2]", "sort": "density"}),
+    "similar to PET": (
+        "studies",
+        COLUMNS | {"similar_to": "*CCOC(=O)c1ccc(C(=O)O*)cc1", "similarity": 0.4, "sort": "-similarity"},
+    ),
+    "scatter of 5,000 points": ("scatter", BOTH),
+    "scatter of a class": ("scatter", BOTH | {"class": "polyester"}),
+    "download of all densities, CSV": ("download", {"property": "density"}),
 }
 
 
@@ -140,6 +177,57 @@ def with_pandas(path: Path) -> None:
     print(f"| pandas: density above 1.2, {n:,} rows | {time.process_time() - cpu:.3f} | | |")
 
 
+def pages(url: str | None) -> None:
+    """What the page asks, of a server of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | ({"POLYOMICS_DATABASE_URL": url} if url else {})
+    began = time.perf_counter()
+    command = ["polyomics", "explore", "--no-browser", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            _pages(server, f"http://127.0.0.1:{port}/api/v1/", began)
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+def _pages(server: subprocess.Popen[bytes], base: str, began: float) -> None:
+    while True:
+        try:
+            urlopen(base + "openapi.json").read()
+            break
+        except URLError:
+            if server.poll() is not None:
+                sys.exit("polyomics explore ended")
+            time.sleep(0.01)
+    print("| page | first: CPU ms (wall ms) | again: CPU ms (wall ms) | found |\n|---|---|---|---|")
+    print(f"| start until it answers | {_cpu_ms(server):.0f} ({1e3 * (time.perf_counter() - began):.0f}) | | |")
+    for name, (path, settings) in PAGES.items():
+        taken = [_asked(server, f"{base}{path}?{urlencode(settings)}") for _ in range(3)]
+        (cpu, wall, found), again = taken[0], [min(column) for column in list(zip(*taken[1:], strict=True))[:2]]
+        print(f"| {name} | {cpu:.0f} ({wall:.0f}) | {again[0]:.0f} ({again[1]:.0f}) | {found} |", flush=True)
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    print(f"\nLargest memory of the server: {int(peak) / 1e3:.0f} MB.")
+
+
+def _asked(server: subprocess.Popen[bytes], address: str) -> tuple[float, float, str]:
+    cpu, wall = _cpu_ms(server), time.perf_counter()
+    with urlopen(address) as response:
+        body = response.read()
+        is_table = response.headers["Content-Type"] == "application/json"
+    took = _cpu_ms(server) - cpu, 1e3 * (time.perf_counter() - wall)
+    total = json.loads(body).get("total") if is_table else None
+    return *took, f"{len(body) / 1e6:.1f} MB" if total is None else f"{total:,}"
+
+
+def _cpu_ms(server: subprocess.Popen[bytes]) -> float:
+    """CPU time of a process so far, in steps of the kernel's clock, mostly 10 ms."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return 1e3 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,8 +242,12 @@ def main() -> None:
     asking = commands.add_parser("ask")
     asking.add_argument("question")
     asking.add_argument("--url")
+    paging = commands.add_parser("pages")
+    paging.add_argument("--url")
     asked = parser.parse_args()
-    if asked.command == "make":
+    if asked.command == "pages":
+        pages(asked.url)
+    elif asked.command == "make":
         make(asked.seed, asked.out, asked.rows)
     elif asked.command == "ask":
         ask(asked.url, asked.question)

@@ -145,7 +145,7 @@ def test_it_wants_more_until_the_glass_is_seen() -> None:
 
 def test_without_a_transition_it_ends_near_the_lowest_temperature() -> None:
     lowest = 600.0 - 20.0 * (n_holds_run(None) - 1)
-    assert 55.0 <= lowest < 60.0 + 4 * 20.0 + 5.0
+    assert 15.0 <= lowest < 20.0 + 4 * 20.0 + 5.0
 
 
 def test_a_damaged_table_ends_the_cooling() -> None:

@@ -37,11 +37,11 @@ class _Cooling:
     control_ps: float = 0.2
 
 
-# Longest simulated time, from a melt at 680 K down to 60 K, and that of cooling that ends 400 K below the melt:
+# Longest simulated time, from a melt at 680 K down to 20 K, and that of cooling that ends 400 K below the melt:
 #   smoke      3 rates, 10 holds each:     0.015 ns
-#   demo       200 K/ns:                   3.3 ns, usually 2.5 ns
-#   standard   1000, 400, 100 K/ns:        9.3 ns with heating and melt, usually 6.5 ns
-#   accurate   400, 100, 25 K/ns:          33 ns, usually 22 ns
+#   demo       133 K/ns:                   5.2 ns, usually 3.2 ns
+#   standard   1000, 400, 100 K/ns:        9.8 ns with heating and melt, usually 6.5 ns
+#   accurate   400, 100, 25 K/ns:          35 ns, usually 22 ns
 COOLINGS: dict[Effort, tuple[_Cooling, ...]] = {
     "smoke": tuple(_Cooling(step_k, 0.48, 0.48, 0.04, 0.04) for step_k in (40, 30, 20)),
     "demo": (_Cooling(20, 150, 25, 0.8),),

@@ -50,7 +50,7 @@ class CoolStepwise(Dynamics):
     """Time at every temperature [ps], a whole number of segments."""
     pressure_bar: float = Field(default=1.01325, ge=0, le=1e5)
     """Pressure [bar]."""
-    lowest_k: float = Field(default=60.0, gt=0)
+    lowest_k: float = Field(default=20.0, gt=0)
     """No hold is colder, and no extension is begun that would have to be [K]."""
     max_extensions: int = Field(default=0, ge=0, le=200)
     """How many times the stage may be prolonged by its own length, that is by so many further steps."""
