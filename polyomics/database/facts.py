@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class Facts:
     properties: tuple[PropertyFacts, ...]
     """By name."""
     classes: dict[str, int]
-    """Polymers by primary class, most frequent first."""
+    """Polymers by class, most frequent first; one that is of several counts for each."""
     presets: dict[str, int]
     """Studies by preset."""
     sources: dict[str, int]
@@ -62,7 +63,7 @@ def facts(store: Store) -> Facts:
             n_studies=connection.scalar(select(func.count()).select_from(Study)) or 0,
             n_values=sum(one.n_values for one in properties),
             properties=properties,
-            classes=_counts(connection, Polymer.polymer_class),
+            classes=_by_class(connection),
             presets=_counts(connection, Study.preset),
             sources=_counts(connection, Study.source),
             flags=_flags(connection),
@@ -79,10 +80,18 @@ def _counts(connection: Connection, column: object) -> dict[str, int]:
     return {str(name): int(number) for name, number in connection.execute(query)}
 
 
+def _by_class(connection: Connection) -> dict[str, int]:
+    """Polymers of each class: there are few different sets of classes. One of no class counts for its primary one."""
+    sets = select(Polymer.polymer_class, cast(Polymer.classes, Text), func.count())
+    counted: Counter[str] = Counter()
+    for primary, classes, number in connection.execute(sets.group_by(*sets.selected_columns[:2])):
+        for name in {primary, *json.loads(classes)}:
+            counted[name] += number
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _flags(connection: Connection) -> tuple[str, ...]:
     """All flags: there are few different sets of them."""
-    import json
-
     sets = connection.scalars(select(cast(MeasurementRow.flags, Text)).distinct().limit(10_000))
     counted = Counter(flag for one in sets for flag in json.loads(one))
     return tuple(sorted(flag for flag, _ in counted.most_common(MOST_FLAGS)))

@@ -47,7 +47,7 @@ class ClassFact(BaseModel):
     code: str
     """Its short name; empty for polymers of no class."""
     n_polymers: int
-    """Polymers of which it is the primary class."""
+    """Polymers that belong to it, as their primary class or another."""
 
 
 class PolymerName(BaseModel):

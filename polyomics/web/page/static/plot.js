@@ -1,111 +1,183 @@
 // Two properties against each other: error bars, and a choice of points that fills the table below.
 import { ask } from "./api.js";
-import { byId, fill, make, options, unitText } from "./dom.js";
-import { row } from "./table.js";
+import { byId, fill, isDark, make, options, script } from "./dom.js";
+import { headOf, titleOf } from "./filters.js";
+import { drawing } from "./pieces.js";
 import { filters, go } from "./state.js";
+import { row } from "./table.js";
+import { count, unitText, valueText } from "./text.js";
+import { hideTip, showTip } from "./tip.js";
 
+const MOST_POINTS = 5000;
 const MOST_BARS = 1500;
 const MOST_ROWS = 100;
+const LIGHT = ["#0072b2", "#d08700", "#008560", "#b0558a", "#c85200", "#6a5acd", "#8a6d3b"];
+const DARK = ["#56b0ec", "#f0b429", "#2fc597", "#e29cc5", "#ff8a4c", "#a99cf5", "#c9a66b"];
+const OTHERS = "other classes";
 let chart = null;
+let places = new Map(); // study key -> {seriesIndex, dataIndex}
 
-async function library() {
-  if (!window.echarts) {
-    await new Promise((done, failed) => {
-      document.head.append(make("script", { src: "/vendor-page/echarts.min.js", onload: done, onerror: () => failed(new Error("the plotting library could not be loaded")) }));
-    });
-  }
-  return window.echarts;
+/** Names of the properties on the two axes. */
+export function axes(state, facts) {
+  const x = state.x || facts.usual[0];
+  return [x, state.y || facts.usual.find((name) => name !== x) || x];
 }
 
 export async function showPlot(state, facts) {
+  const [x, y] = axes(state, facts);
   const names = facts.properties.map((one) => [one.name, one.title]);
-  const x = state.x || facts.usual[0], y = state.y || facts.usual[1] || facts.usual[0];
-  options(byId("x"), names, x);
-  options(byId("y"), names, y);
-  byId("x").onchange = () => go({ x: byId("x").value });
-  byId("y").onchange = () => go({ y: byId("y").value });
-  const [echarts, found] = await Promise.all([library(), ask("scatter", { ...filters(state), x, y, limit: 5000 })]);
-  byId("count").textContent = `${found.total.toLocaleString("en")} with both`;
-  byId("plotted").textContent = found.points.length < found.total
-    ? `${found.points.length.toLocaleString("en")} of ${found.total.toLocaleString("en")} are shown, spread evenly; choose points with the rectangle or lasso at the top right.`
-    : "Choose points with the rectangle or lasso at the top right; click one for its study.";
-  draw(echarts, found, facts);
-  choose([], found, facts);
+  for (const [id, chosen] of [["x", x], ["y", y]]) {
+    options(byId(id), names, chosen);
+    byId(id).onchange = () => go({ [id]: byId(id).value });
+    byId(`${id}log`).checked = Boolean(state[`${id}log`]);
+    byId(`${id}log`).onchange = () => go({ [`${id}log`]: byId(`${id}log`).checked ? "1" : "" });
+  }
+  byId("swap").onclick = () => go({ x: y, y: x, xlog: state.ylog, ylog: state.xlog });
+  byId("count").textContent = "";
+  if (!x) return;
+  chart?.clear();
+  choose([], { x: { name: x }, y: { name: y } }, facts, "");
+  const [, found] = await Promise.all([script("/vendor-page/echarts.min.js", "the plotting library"), ask("scatter", { ...filters(state), x, y, limit: MOST_POINTS })]);
+  byId("count").textContent = `${count(found.total, "study", "studies")} with both`;
+  const positive = found.points.filter((point) => (!state.xlog || point.x > 0) && (!state.ylog || point.y > 0));
+  byId("plot").setAttribute("aria-label", `Scatter plot of ${titleOf(facts, y)} against ${titleOf(facts, x)}, ${count(positive.length, "point")}`);
+  const note = remark(found, positive);
+  draw(positive, found, state, facts, note);
+  setUpTools(positive, found, facts, note);
+  choose([], found, facts, note);
 }
 
-function draw(echarts, found, facts) {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+function remark(found, points) {
+  const thinned = found.points.length < found.total ? `${found.points.length.toLocaleString("en")} of ${found.total.toLocaleString("en")} are shown, spread evenly. ` : "";
+  const left = found.points.length - points.length;
+  return `${thinned}${left ? `${count(left, "value")} of zero or less left out on a logarithmic axis. ` : ""}`;
+}
+
+/** [[class, points], ...], the most frequent first, the rest together. */
+function byClass(points) {
+  const groups = new Map();
+  for (const point of points) groups.set(point.polymer_class, [...(groups.get(point.polymer_class) ?? []), point]);
+  const sorted = [...groups].sort((a, b) => b[1].length - a[1].length);
+  if (sorted.length <= LIGHT.length) return sorted;
+  const rest = sorted.slice(LIGHT.length).flatMap(([, some]) => some);
+  return [...sorted.slice(0, LIGHT.length), [OTHERS, rest]];
+}
+
+function draw(points, found, state, facts, note) {
   const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--ink"), line = style.getPropertyValue("--line");
-  chart?.dispose();
-  chart = echarts.init(byId("plot"), null, { renderer: "canvas" });
-  const axis = (one) => ({
-    type: "value", scale: true, nameLocation: "middle", nameGap: 34,
-    name: `${facts.byName[one.name]?.title ?? one.name}${unitText(one.unit) ? ` [${unitText(one.unit)}]` : ""}`,
-    nameTextStyle: { color: ink }, axisLabel: { color: ink }, axisLine: { lineStyle: { color: ink } }, splitLine: { lineStyle: { color: line } },
+  const [ink, muted, line] = ["--ink", "--muted", "--line"].map((name) => style.getPropertyValue(name).trim());
+  const font = getComputedStyle(document.body).fontFamily;
+  const axis = (one, isLog) => ({
+    type: isLog ? "log" : "value", scale: true, nameLocation: "middle", nameGap: 32,
+    name: `${headOf(facts, one.name)}${unitText(one.unit) ? ` (${unitText(one.unit)})` : ""}`,
+    nameTextStyle: { color: ink, fontSize: 13, fontFamily: font }, axisLabel: { color: muted, fontFamily: font, hideOverlap: true }, axisTick: { show: false },
+    axisLine: { show: true, onZero: false, lineStyle: { color: muted } }, splitLine: { lineStyle: { color: line } },
   });
-  const colours = dark ? ["#6db3f2", "#f0b35f", "#5ed0a4", "#e597c6", "#b9a3ff", "#ff9277"] : ["#0b63a5", "#c77700", "#00865f", "#b0488a", "#6a4fc0", "#c8431f"];
-  const byClass = Object.groupBy ? Object.groupBy(found.points, (point) => point.polymer_class) : group(found.points);
-  const classes = Object.keys(byClass).sort((a, b) => byClass[b].length - byClass[a].length);
-  const series = classes.map((name, index) => ({
-    type: "scatter", name, symbolSize: found.points.length > 2000 ? 5 : 8, itemStyle: { color: colours[index % colours.length], opacity: 0.75 },
-    data: byClass[name].map((point) => ({ value: [point.x, point.y], point })),
+  const palette = isDark() ? DARK : LIGHT;
+  const groups = byClass(points);
+  const size = points.length > 2000 ? 5 : points.length > 300 ? 7 : 9;
+  const series = groups.map(([name, some], index) => ({
+    type: "scatter", name, symbolSize: size, z: name === OTHERS ? 2 : 3, itemStyle: { color: name === OTHERS ? muted : palette[index % palette.length], opacity: points.length > 300 ? 0.7 : 0.9 },
+    emphasis: { scale: 1.9, itemStyle: { opacity: 1, borderColor: ink, borderWidth: 1.5 } },
+    data: some.map((point) => ({ value: [point.x, point.y], point })),
   }));
-  if (found.points.length <= MOST_BARS) series.push(bars(echarts, found.points, ink));
+  places = new Map(groups.flatMap(([, some], seriesIndex) => some.map((point, dataIndex) => [point.study_key, { seriesIndex, dataIndex }])));
+  if (points.length <= MOST_BARS) series.push(bars(points, muted));
+  chart?.dispose();
+  chart = window.echarts.init(byId("plot"), null, { renderer: "canvas" });
   chart.setOption({
-    animation: false, backgroundColor: "transparent", grid: { left: 70, right: 24, top: 76, bottom: 56 },
-    legend: { type: "scroll", top: 6, left: "center", width: "92%", textStyle: { color: ink }, data: classes },
-    toolbox: { right: 16, top: 36, feature: { brush: { type: ["rect", "polygon", "clear"] }, dataZoom: {}, restore: {}, saveAsImage: { name: "polyomics" } }, iconStyle: { borderColor: ink } },
-    brush: { throttleType: "debounce", throttleDelay: 200, seriesIndex: classes.map((_, index) => index), outOfBrush: { colorAlpha: 0.2 } },
-    tooltip: { renderMode: "richText", formatter: ({ data }) => data.point ? `${data.point.psmiles}\n${data.point.x.toPrecision(5)}, ${data.point.y.toPrecision(5)}` : "" },
-    xAxis: axis(found.x), yAxis: { ...axis(found.y), nameGap: 50 }, series,
+    animation: false, backgroundColor: "transparent", textStyle: { fontFamily: font },
+    grid: { left: 64, right: 20, top: 44, bottom: 52 },
+    legend: { type: "scroll", top: 8, left: 12, right: 12, itemWidth: 10, itemHeight: 10, itemGap: 14, icon: "circle", textStyle: { color: ink, fontSize: 12 }, pageIconColor: ink, pageIconInactiveColor: line, pageTextStyle: { color: muted }, data: groups.map(([name]) => name) },
+    toolbox: { show: false }, brush: { z: 100, xAxisIndex: 0, yAxisIndex: 0, throttleType: "debounce", throttleDelay: 150, seriesIndex: groups.map((_, index) => index), outOfBrush: { colorAlpha: 0.15 }, brushStyle: { color: "rgba(86,176,236,.15)", borderColor: palette[0], borderWidth: 1 } },
+    dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none" }, { type: "inside", yAxisIndex: 0, filterMode: "none" }],
+    xAxis: axis(found.x, state.xlog), yAxis: { ...axis(found.y, state.ylog), nameGap: 46 }, series,
   });
-  chart.on("click", (event) => event.data?.point && go({ study: event.data.point.study_key }));
-  chart.on("brushSelected", (event) => {
-    const points = event.batch[0].selected.flatMap(({ seriesIndex, dataIndex }) => dataIndex.map((place) => series[seriesIndex].data[place].point)).filter(Boolean);
-    choose(points, found, facts);
+  chart.on("click", ({ data }) => data?.point && go({ study: data.point.study_key }));
+  chart.on("mouseover", ({ data, event }) => data?.point && card(data.point, found, facts, event));
+  chart.on("mouseout", hideTip);
+  let before = "";
+  chart.on("brushSelected", ({ batch }) => {
+    const chosen = (batch[0]?.selected ?? []).flatMap(({ seriesIndex, dataIndex }) => dataIndex.map((place) => series[seriesIndex].data[place].point));
+    const keys = chosen.map((point) => point.study_key).join();
+    if (keys === before) return; // the bars were drawn anew
+    before = keys;
+    choose(chosen, found, facts, note);
+    if (points.length <= MOST_BARS) chart.setOption({ series: [{ id: "bars", data: (chosen.length ? chosen : points).map(barOf) }] });
   });
-  window.onresize = () => chart?.resize();
 }
 
-function group(points) {
-  const groups = {};
-  for (const point of points) (groups[point.polymer_class] ??= []).push(point);
-  return groups;
+/** What a point is: its structure and both values. */
+function card(point, found, facts, event) {
+  const { left, top } = byId("plot").getBoundingClientRect();
+  const [x, y] = [left + event.offsetX, top + event.offsetY];
+  const value = (one, number, error) => [make("dt", {}, titleOf(facts, one.name)), make("dd", {}, valueText(number, error, one.unit))];
+  showTip({ left: x + 12, right: x, top: y, bottom: y }, drawing(point.psmiles, 400, 230),
+    make("p", { class: "name" }, facts.byUnit[point.psmiles] ?? ""), make("p", { class: "unit-text" }, point.psmiles),
+    make("dl", {}, make("dt", {}, "class"), make("dd", {}, point.polymer_class), value(found.x, point.x, point.x_stderr), value(found.y, point.y, point.y_stderr)));
 }
 
-function bars(echarts, points, colour) {
+const barOf = (point) => [point.x, point.y, point.x_stderr ?? 0, point.y_stderr ?? 0];
+
+function bars(points, colour) {
   return {
-    type: "custom", silent: true, z: 1, data: points.map((point) => [point.x, point.y, point.x_stderr ?? 0, point.y_stderr ?? 0]),
+    type: "custom", silent: true, z: 1, data: points.map(barOf),
     renderItem: (_, api) => {
       const [x, y, ex, ey] = [0, 1, 2, 3].map((place) => api.value(place));
-      const ends = [[x - ex, y], [x + ex, y], [x, y - ey], [x, y + ey]].map((place) => api.coord(place));
-      const between = (a, b) => ({ type: "line", shape: { x1: a[0], y1: a[1], x2: b[0], y2: b[1] }, style: { stroke: colour, opacity: 0.4, lineWidth: 1 } });
-      return { type: "group", children: [between(ends[0], ends[1]), between(ends[2], ends[3])] };
+      const from = (middle, error) => (middle - error > 0 || middle <= 0 ? middle - error : middle); // also on a logarithmic axis
+      const between = (a, b) => {
+        const [[x1, y1], [x2, y2]] = [api.coord(a), api.coord(b)];
+        return { type: "line", shape: { x1, y1, x2, y2 }, style: { stroke: colour, opacity: 0.55, lineWidth: 1 }, z2: 1 };
+      };
+      return { type: "group", silent: true, children: [between([from(x, ex), y], [x + ex, y]), between([x, from(y, ey)], [x, y + ey])] };
     },
+    id: "bars", encode: { x: 0, y: 1 }, clip: true,
   };
 }
 
-function choose(points, found, facts) {
-  const table = byId("selected");
-  table.hidden = !points.length;
-  const names = [found.x, found.y];
-  fill(table.tHead, make("tr", {}, ["Structure", "Repeat unit", "Class"].map((text) => make("th", { scope: "col" }, text)),
-    names.map((one) => make("th", { scope: "col", class: "number" }, facts.byName[one.name]?.title ?? one.name)), make("th", {}, "")));
-  fill(table.tBodies[0], points.slice(0, MOST_ROWS).map((point) => {
-    const values = { [found.x.name]: { value: point.x, stderr: point.x_stderr, flags: [] }, [found.y.name]: { value: point.y, stderr: point.y_stderr, flags: [] } };
-    const line = row({ key: point.study_key, psmiles: point.psmiles, polymer_class: point.polymer_class, values }, names.map((one) => one.name), facts);
-    line.addEventListener("mouseenter", () => highlight(point, true));
-    line.addEventListener("mouseleave", () => highlight(point, false));
-    return line;
-  }));
-  if (points.length) byId("plotted").textContent = `${points.length.toLocaleString("en")} chosen${points.length > MOST_ROWS ? `, the first ${MOST_ROWS} below` : ""}.`;
+function setUpTools(points, found, facts, note) {
+  const buttons = [...document.querySelectorAll(".tools [data-tool]")];
+  const take = (tool) => {
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
+    chart.dispatchAction({ type: "takeGlobalCursor", key: "brush", brushOption: { brushType: tool === "move" ? false : tool, brushMode: "single" } });
+  };
+  for (const button of buttons) button.onclick = () => take(button.dataset.tool);
+  const does = {
+    list: () => choose(points, found, facts, note),
+    reset: () => {
+      chart.dispatchAction({ type: "brush", areas: [] });
+      for (const dataZoomIndex of [0, 1]) chart.dispatchAction({ type: "dataZoom", dataZoomIndex, start: 0, end: 100 });
+      take("move");
+      choose([], found, facts, note);
+    },
+    save: () => {
+      const backgroundColor = getComputedStyle(byId("plot").parentElement).backgroundColor;
+      make("a", { href: chart.getDataURL({ pixelRatio: 2, backgroundColor }), download: `${found.y.name}-${found.x.name}.png` }).click();
+    },
+  };
+  for (const button of document.querySelectorAll(".tools [data-does]")) button.onclick = does[button.dataset.does];
+  take("move");
 }
 
-function highlight(point, on) {
-  const options = chart.getOption();
-  options.series.forEach((one, seriesIndex) => {
-    const dataIndex = one.type === "scatter" ? one.data.findIndex((item) => item.point.study_key === point.study_key) : -1;
-    if (dataIndex >= 0) chart.dispatchAction({ type: on ? "showTip" : "hideTip", seriesIndex, dataIndex });
-  });
+function choose(points, found, facts, note) {
+  const table = byId("selected");
+  table.parentElement.hidden = !points.length;
+  byId("plotted").textContent = points.length
+    ? `${count(points.length, "point")} chosen${points.length > MOST_ROWS ? `, the first ${MOST_ROWS} below` : ""}.`
+    : `${note}Choose points by rectangle or lasso to list them here; a click on one opens its study; scroll to zoom.`;
+  const names = [found.x, found.y];
+  fill(table.tHead, make("tr", {}, make("th", { scope: "col", class: "picture" }, make("span", { class: "hidden" }, "Structure")), make("th", { scope: "col" }, "Polymer"), make("th", { scope: "col" }, "Class"),
+    names.map((one) => make("th", { scope: "col", class: "number" }, headOf(facts, one.name), make("span", { class: "unit" }, unitText(one.unit))))));
+  fill(table.tBodies[0], points.slice(0, MOST_ROWS).map((point) => chosenRow(point, names, facts)));
 }
+
+function chosenRow(point, [x, y], facts) {
+  const values = { [x.name]: { value: point.x, stderr: point.x_stderr, unit: x.unit, flags: [] }, [y.name]: { value: point.y, stderr: point.y_stderr, unit: y.unit, flags: [] } };
+  const line = row({ key: point.study_key, psmiles: point.psmiles, polymer_class: point.polymer_class, values }, [x.name, y.name], facts);
+  const mark = (type) => () => chart.dispatchAction({ type, ...places.get(point.study_key) });
+  for (const event of ["mouseenter", "focusin"]) line.addEventListener(event, mark("highlight"));
+  for (const event of ["mouseleave", "focusout"]) line.addEventListener(event, mark("downplay"));
+  return line;
+}
+
+new ResizeObserver(() => chart && byId("plot").clientHeight && chart.resize()).observe(byId("plot"));

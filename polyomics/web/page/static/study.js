@@ -1,106 +1,141 @@
 // One study: what it is, its values beside experiment, what failed, what made it, its page and its cell.
 import { ask } from "./api.js";
-import { byId, drawing, fill, flagList, make, plain, unitText, withError } from "./dom.js";
+import { byId, fill, make } from "./dom.js";
+import { amount, drawing, flagList, grid, meaningList, verdict } from "./pieces.js";
 import { address } from "./state.js";
+import { capital, count, day, duration, fileSize, formulaText, percent, plain, unitText, valueText, words } from "./text.js";
 
-const title = (name) => name.replaceAll("_", " ");
+const FULL_BAR_PERCENT = 50;
 
-export async function showStudy(key) {
-  const study = await ask(`studies/${encodeURIComponent(key)}`, {}, "study");
-  const polymer = await ask(`polymers/${encodeURIComponent(study.polymer_key)}`, {}, "polymer");
-  const picture = drawing(study.psmiles);
-  picture.alt = `structure of ${study.psmiles}`;
-  fill(byId("study"),
-    make("p", {}, make("a", { href: address({ study: null }) }, "← back to the results")),
-    make("div", { class: "top" }, picture, make("div", {}, make("h1", {}, study.psmiles), about(study))),
-    values(study), replicates(polymer), experiment(polymer, study), failures(study), criteria(study),
-    study.has_cell ? cell(study) : null, page(study), files(study), provenance(study));
-  byId("main").focus();
+export async function showStudy(key, facts) {
+  const study = await ask(`studies/${encodeURIComponent(key)}`, {}, "page");
+  const name = facts.byUnit[study.psmiles];
+  document.title = `${name ?? study.psmiles} – polyomics`;
+  const sections = [values(study), criteria(study), failures(study), cell(study), report(study), steps(study), files(study), provenance(study)].filter(Boolean);
+  fill(byId("page"), backLink(), head(study, name), highlights(study, facts), contents(sections), sections);
+  byId("main").focus({ preventScroll: true });
+  byId("main").scrollTo(0, 0);
   window.scrollTo(0, 0);
 }
 
-function about(study) {
-  const facts = [["Formula", `${study.formula}, ${study.molar_mass_g_mol.toFixed(2)} g/mol`], ["Class", study.classes.join(", ") || "unclassified"],
-    ["From", study.source || `computed here, preset ${study.preset}`], ["State", `${plain(study.temperature_k)} K, ${plain(study.pressure_bar)} bar`],
-    ["Status", study.status], ["Study", study.key], ["Campaigns", study.campaigns.join(", ")]];
-  const list = facts.filter(([, text]) => text).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
-  if (study.prefect_url) list.push(make("dt", {}, "Run"), make("dd", {}, make("a", { href: study.prefect_url, rel: "noreferrer" }, "in the Prefect dashboard")));
-  return make("dl", {}, list);
+export const backLink = () => make("nav", { class: "back" }, make("a", { href: address({}) }, "← Results"));
+
+
+export function title(psmiles, name) {
+  return [make("h1", { class: name ? "" : "unit-text" }, name ? capital(name) : psmiles), name ? make("p", { class: "unit-text" }, psmiles) : null];
 }
 
-const section = (heading, ...content) => [make("h2", {}, heading), ...content];
-
-function grid(heads, rows) {
-  return make("div", { class: "scroll" }, make("table", {},
-    make("thead", {}, make("tr", {}, heads.map((text) => make("th", { scope: "col", class: /value|experiment|deviation/i.test(text) ? "number" : "" }, text)))),
-    make("tbody", {}, rows)));
+function head(study, name) {
+  const overall = study.criteria.find((one) => one.name === "equilibrium");
+  const facts = [
+    ["Class", (study.classes.length ? study.classes : ["unclassified"]).join(", ")], ["Repeat unit", `${formulaText(study.formula)}, ${study.molar_mass_g_mol.toFixed(2)} g/mol`],
+    ["From", study.source || `computed here, preset ${study.preset}`], ["State", `${plain(study.temperature_k)} K, ${plain(study.pressure_bar, 6)} bar`],
+    ["Cell", cellText(study)], ["Replicate", study.source ? "" : `${study.replicate}, seed ${study.seed}`], ["Ended", day(study.ended) && `${day(study.ended)} UTC${study.started && !study.source ? `, after ${duration(study.started, study.ended)}` : ""}`],
+    ["Campaigns", study.campaigns.join(", ")], ["Key", study.key],
+  ].filter(([, text]) => text);
+  return make("div", { class: "top" }, drawing(study.psmiles, 360, 220, `structure of ${study.psmiles}`),
+    make("div", {}, title(study.psmiles, name),
+      make("p", { class: "badges" }, verdictBadge(study), overall ? make("span", { class: `badge ${overall.verdict}` }, overall.verdict === "pass" ? "in equilibrium" : overall.verdict === "fail" ? "not in equilibrium" : "equilibrium unknown") : null,
+        make("a", { href: address({ unit: study.polymer_key }) }, "All of this polymer, beside experiment"),
+        study.prefect_url ? make("a", { href: study.prefect_url, rel: "noreferrer" }, "Run in the Prefect dashboard") : null),
+      make("dl", { class: "facts" }, facts.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", { class: term === "Key" ? "unit-text" : "" }, text))))));
 }
 
-const number = (value, stderr) => {
-  const [text, error] = withError(value, stderr);
-  return make("td", { class: "number" }, text, error ? make("span", { class: "error" }, ` ± ${error}`) : null);
-};
+const verdictBadge = (study) => make("span", { class: `badge ${study.status}` }, study.status);
+
+function cellText(study) {
+  const chains = study.spec?.cell?.n_chains, units = study.spec?.polymer?.n_units;
+  return chains && units ? `${count(chains, "chain")} of ${count(units, "unit")}` : "";
+}
+
+/** The usual properties in large figures. */
+function highlights(study, facts) {
+  const known = Object.fromEntries(study.measurements.map((one) => [one.name, one]));
+  const shown = facts.usual.filter((name) => known[name]).slice(0, 5).map((name) => known[name]);
+  if (!shown.length) return null;
+  return make("div", { class: "highlights" }, shown.map((one) => make("div", {},
+    make("p", { class: "quiet" }, words(one.name)), make("p", { class: "figure-value" }, valueText(one.value, one.stderr, one.unit)),
+    make("p", { class: "quiet" }, one.experiment ? `experiment ${plain(one.experiment.value)}${one.experiment.deviation_percent === null ? "" : ` (${percent(one.experiment.deviation_percent)})`}` : "no experiment at hand"))));
+}
+
+function contents(sections) {
+  return make("nav", { class: "contents", "aria-label": "On this page" }, sections.map((one) =>
+    make("button", { type: "button", onclick: () => one.scrollIntoView({ block: "start" }) }, one.dataset.short)));
+}
+
+const section = (short, heading, ...content) => make("section", { "data-short": short }, make("h2", {}, heading), content);
 
 function values(study) {
-  if (!study.measurements.length) return section("Values", make("p", { class: "quiet" }, "None yet."));
-  return section("Values", grid(["Property", "Value", "Unit", "Experiment", "Deviation", "At", "Flags"], study.measurements.map((one) => {
-    const known = one.experiment;
-    return make("tr", {}, make("td", {}, title(one.name)), number(one.value, one.stderr), make("td", {}, unitText(one.unit)),
-      make("td", { class: "number", title: known?.source }, known ? plain(known.value) : ""),
-      make("td", { class: "number" }, known?.deviation_percent != null ? `${known.deviation_percent >= 0 ? "+" : "−"}${Math.abs(known.deviation_percent).toFixed(1)} %` : ""),
-      make("td", { class: "quiet" }, one.temperature_k ? `${plain(one.temperature_k)} K` : ""), make("td", {}, flagList(one.flags, study.flag_meanings)));
-  })));
+  const all = study.measurements;
+  if (!all.length) return section("Values", "Values", make("p", { class: "quiet" }, study.status === "done" ? "None." : `None yet; the study is ${study.status}.`));
+  const common = all[0].flags.filter((flag) => all.every((one) => one.flags.includes(flag)));
+  const others = [...new Set(all.flatMap((one) => one.flags))].filter((flag) => !common.includes(flag));
+  const beside = all.some((one) => one.experiment);
+  const heads = [["Property"], ["Value ± std. error", "number"], ["Unit"], ...(beside ? [["Experiment", "number"], ["Deviation", "deviation"]] : []), ["Samples", "number"], ["Flags"]];
+  return section("Values", `${count(all.length, "value")}`,
+    common.length ? make("div", { class: "note" }, make("p", {}, "Every value here carries ", flagList(common, study.flag_meanings)), meaningList(common, study.flag_meanings)) : null,
+    grid(heads, all.map((one) => valueRow(one, common, study, beside)), "values"),
+    others.length ? make("details", { class: "legend" }, make("summary", {}, "What the flags mean"), meaningList(others, study.flag_meanings)) : null);
 }
 
-function replicates(polymer) {
-  const several = polymer.combined.filter((one) => one.n_replicates > 1);
-  return several.length ? section("Replicates together", grid(["Property", "Value", "Unit", "Replicates"], several.map((one) =>
-    make("tr", {}, make("td", {}, title(one.property)), number(one.value, one.stderr), make("td", {}, unitText(one.unit)), make("td", {}, String(one.n_replicates)))))) : null;
+function valueRow(one, common, study, beside) {
+  const known = one.experiment;
+  return make("tr", {}, make("th", { scope: "row" }, words(one.name), one.temperature_k && one.temperature_k !== study.temperature_k ? make("span", { class: "quiet" }, ` at ${plain(one.temperature_k)} K`) : null),
+    make("td", { class: "number" }, amount(one.value, one.stderr)), make("td", { class: "unit-cell" }, unitText(one.unit)),
+    beside ? [make("td", { class: "number", title: known?.source }, known ? plain(known.value) : ""), make("td", { class: "deviation" }, known && known.deviation_percent !== null ? deviation(known.deviation_percent) : null)] : null,
+    make("td", { class: "number quiet" }, one.n_independent ? String(Math.round(one.n_independent)) : ""),
+    make("td", { class: "flags" }, flagList(one.flags.filter((flag) => !common.includes(flag)), study.flag_meanings)));
 }
 
-function experiment(polymer, study) {
-  const others = polymer.studies.filter((one) => one.key !== study.key);
-  return [
-    polymer.experiment.length ? section("Experiment", grid(["Property", "Experiment", "Unit", "Confidence", "Source"], polymer.experiment.map((one) =>
-      make("tr", {}, make("td", {}, title(one.property)), make("td", { class: "number" }, plain(one.value)), make("td", {}, unitText(one.unit)), make("td", {}, one.confidence), make("td", { class: "quiet" }, one.source))))) : null,
-    others.length ? section("Other studies of this polymer", make("ul", {}, others.slice(0, 50).map((one) =>
-      make("li", {}, make("a", { href: address({ study: one.key }) }, `${one.source || one.preset}, ${plain(one.temperature_k)} K, ${one.status}`))))) : null,
-  ].flat();
+/** A deviation from experiment as a number and a bar from the middle. */
+export function deviation(value) {
+  const bar = make("span", { class: "bar-fill" });
+  const half = Math.min(50, (50 * Math.abs(value)) / FULL_BAR_PERCENT);
+  bar.style.width = `${half}%`;
+  bar.style.left = value < 0 ? `${50 - half}%` : "50%";
+  return [make("span", { class: "value" }, percent(value)), make("span", { class: "bar-track", "aria-hidden": "true" }, bar)];
 }
 
-const failures = (study) => study.failures.length ? section("What gave no value", grid(["Step", "Kind", "Why"], study.failures.map((one) =>
-  make("tr", {}, make("td", {}, title(one.stage)), make("td", {}, one.kind), make("td", {}, one.message))))) : null;
+const failures = (study) => study.failures.length ? section("Failures", "What gave no value", grid([["Step"], ["Kind"], ["Why"]], study.failures.map((one) =>
+  make("tr", {}, make("th", { scope: "row" }, words(one.stage)), make("td", { class: "quiet" }, one.kind), make("td", { class: "sentence" }, one.message))))) : null;
 
-const criteria = (study) => study.criteria.length ? section("Is the cell in equilibrium?", grid(["Test", "Verdict", "What was found"], study.criteria.map((one) =>
-  make("tr", {}, make("td", {}, title(one.name)), make("td", {}, one.verdict), make("td", {}, one.message))))) : null;
+const criteria = (study) => study.criteria.length ? section("Equilibrium", "Is the cell in equilibrium?", grid([["Test"], ["Verdict"], ["What was found"]], study.criteria.map((one) =>
+  make("tr", {}, make("th", { scope: "row" }, words(one.name)), make("td", {}, verdict(one.verdict)), make("td", { class: "sentence" }, one.message))))) : null;
 
-function page(study) {
+function report(study) {
   if (!study.has_report) return null;
   const source = `/api/v1/studies/${encodeURIComponent(study.key)}/report`;
-  return section("Its page", make("p", {}, make("a", { href: source, target: "_blank", rel: "noopener" }, "in a tab of its own")),
-    make("iframe", { src: source, sandbox: "allow-scripts allow-popups allow-downloads", title: "page of the study", loading: "lazy" }));
+  const holder = make("div");
+  const show = () => fill(holder, make("iframe", { src: source, sandbox: "allow-scripts allow-popups allow-downloads", title: "report of the study" }));
+  return section("Report", "Report", make("p", { class: "buttons" }, make("button", { type: "button", onclick: show }, "Show it here"), make("a", { href: source, target: "_blank", rel: "noopener" }, "Open it in a tab of its own")), holder);
 }
 
-const files = (study) => study.files.length ? section("Files", make("ul", {}, study.files.map((one) =>
-  make("li", {}, make("a", { href: one.url, download: "" }, one.path.split("/").slice(2).join("/") || one.path), ` ${(one.size_bytes / 1e6).toFixed(2)} MB`)))) : null;
+const steps = (study) => study.stages.length ? section("Steps", "Steps", grid([["Step"], ["Kind"], ["Status"], ["Took", "number"]], study.stages.map((one) =>
+  make("tr", {}, make("th", { scope: "row" }, words(one.name)), make("td", { class: "quiet" }, one.kind), make("td", {}, verdict(one.status)), make("td", { class: "number" }, duration(one.started, one.ended)))))) : null;
 
-const provenance = (study) => Object.keys(study.provenance).length ? section("What made it", make("details", {}, make("summary", {}, "versions and checksums"),
-  make("dl", {}, Object.entries(study.provenance).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))])))) : null;
+const files = (study) => study.files.length ? section("Files", `${count(study.files.length, "file")}`, grid([["File"], ["Size", "number"]], study.files.map((one) =>
+  make("tr", {}, make("td", {}, make("a", { href: one.url, download: "" }, one.path.split("/").slice(2).join("/") || one.path)), make("td", { class: "number" }, fileSize(one.size_bytes)))))) : null;
+
+const provenance = (study) => Object.keys(study.provenance).length ? section("Provenance", "What made it",
+  make("dl", { class: "provenance" }, Object.entries(study.provenance).map(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))])),
+  make("details", { class: "legend" }, make("summary", {}, "The whole request"), make("pre", {}, JSON.stringify(study.spec, null, 2)))) : null;
 
 function cell(study) {
-  const holder = make("div", { id: "cell", role: "img", "aria-label": "the simulated cell in three dimensions" });
+  if (!study.has_cell) return null;
+  const holder = make("div", { hidden: true });
+  const problem = make("p", { class: "quiet" });
   const button = make("button", { type: "button", onclick: async () => {
     button.disabled = true;
+    problem.textContent = "";
     try {
       const { showCell } = await import("./cell.js");
-      holder.hidden = false;
       await showCell(holder, study.key);
       button.remove();
     } catch (error) {
+      holder.hidden = true;
       button.disabled = false;
-      button.textContent = error.message;
+      problem.textContent = error.message;
     }
   } }, "Show the cell in 3D");
-  holder.hidden = true;
-  return section("Cell", button, holder);
+  return section("Cell", "Cell", make("p", { class: "buttons" }, button, make("a", { href: `/api/v1/studies/${encodeURIComponent(study.key)}/cell.xyz`, download: "" }, "Download it as XYZ")), problem, holder);
 }
