@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from made_results import REPORT, UNITS, add_report, add_study, key_of, url_of
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.database import Polymer, Store
@@ -94,6 +94,12 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> BrowserContext:
+    """A window whose pages share what was fetched."""
+    return browser.new_context(viewport={"width": 1280, "height": 900})
+
+
 def is_trouble(message: ConsoleMessage) -> bool:
     """Whether the page complains of something but the drawing of the one polymer that has none, or a key that is of a
     polymer and so of no study."""
@@ -101,13 +107,13 @@ def is_trouble(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, window: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page; what it complains of, or asks of another host, fails the test."""
     troubles: list[str] = []
     pages: list[Page] = []
 
     def visit(fragment: str = "#/", **options: object) -> Page:
-        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
+        page = browser.new_page(**options) if options else window.new_page()  # type: ignore[arg-type]
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(message.text) if is_trouble(message) else None)
@@ -318,6 +324,11 @@ def test_filters_are_said_and_left_out_one_by_one(opened: Callable[..., Page]) -
     ]
     page.reload()
     wait_for_count(page, "1 study")
+    page.select_option("[name=property]", "density")
+    page.fill("[name=minimum]", "1")
+    page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+    assert page.input_value("[name=minimum]") == "1"  # what is being typed stays
+    page.fill("[name=minimum]", "")
     page.click("#chips button:has-text('density > 1.1')")
     page.wait_for_selector("#chips li:nth-child(2)")
     page.click("#filter button[type=reset]")
