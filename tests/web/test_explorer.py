@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from made_results import REPORT, UNITS, add_report, add_study, key_of, url_of
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.database import Polymer, Store
@@ -34,6 +34,12 @@ SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.t
 WRITTEN = [parse_repeat_unit(unit).psmiles for unit in UNITS]
 STYRENE = WRITTEN[2]
 PHONE = {"width": 390, "height": 844}
+VIEWS = {
+    "#/": "#table tbody tr[data-key]",
+    "#/?view=plot": "#plot canvas",
+    f"#/study/{key_of(0)}": "#page h1",
+    f"#/polymer/{parse_repeat_unit('*CC*').key}": "#page h2:text('Values side by side')",
+}
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
 
@@ -88,6 +94,12 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> BrowserContext:
+    """A window whose pages share what was fetched."""
+    return browser.new_context(viewport={"width": 1280, "height": 900})
+
+
 def is_trouble(message: ConsoleMessage) -> bool:
     """Whether the page complains of something but the drawing of the one polymer that has none, or a key that is of a
     polymer and so of no study."""
@@ -95,20 +107,20 @@ def is_trouble(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, window: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page; what it complains of, or asks of another host, fails the test."""
     troubles: list[str] = []
     pages: list[Page] = []
 
     def visit(fragment: str = "#/", **options: object) -> Page:
-        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
+        page = browser.new_page(**options) if options else window.new_page()  # type: ignore[arg-type]
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(message.text) if is_trouble(message) else None)
         page.on(
             "request", lambda asked: None if asked.url.startswith((address, "data:")) else troubles.append(asked.url)
         )
-        page.goto(address + fragment)
+        page.goto(address + fragment, wait_until="commit")
         pages.append(page)
         return page
 
@@ -152,24 +164,23 @@ def test_it_searches_by_name_pattern_and_similarity(opened: Callable[..., Page])
     wait_for_count(page, "4 studies")
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("PS", 1),
-        ("c1ccccc1", 4),
-        ("C(=O)N", 1),
-        ("polyamide", 1),
-        ("PEST", 2),
-        ("*C(c1ccccc1)C*", 1),
-    ],
-)
-def test_what_is_typed_is_understood(opened: Callable[..., Page], text: str, found: int) -> None:
+def test_what_is_typed_is_understood(opened: Callable[..., Page]) -> None:
     """An abbreviation, patterns, a class, its code, a repeat unit written another way round."""
     page = opened()
     wait_for_count(page, "21 studies")
-    page.fill("#text", text)
-    page.press("#text", "Enter")
-    wait_for_count(page, f"{found} stud{'y' if found == 1 else 'ies'}")
+    for text, found in (
+        ("PS", "1 study"),
+        ("c1ccccc1", "4 studies"),  # might be a key, too
+        ("*C(c1ccccc1)C*", "1 study"),
+        ("C(=O)O", "6 studies"),
+        ("C(=O)N", "1 study"),
+        ("PEST", "2 studies"),
+        ("polyamide", "1 study"),
+    ):
+        page.select_option("#kind", "polymer")
+        page.fill("#text", text)
+        page.press("#text", "Enter")
+        wait_for_count(page, found)
 
 
 def test_a_suggestion_is_taken_with_the_keyboard(opened: Callable[..., Page]) -> None:
@@ -195,24 +206,29 @@ def test_a_key_opens_its_study_or_its_polymer(opened: Callable[..., Page]) -> No
         page.wait_for_selector(f"#page h2:text('{heading}')")
 
 
-def test_what_is_no_pattern_is_told_in_a_sentence(browser: Browser, address: str) -> None:
+def test_what_fails_is_told_in_a_sentence_and_leaves_no_rows(browser: Browser, address: str) -> None:
     page = browser.new_page()
-    page.goto(f"{address}#/?smarts=c1ccccc")
+    page.goto(address)
+    wait_for_count(page, "21 studies")
+    page.select_option("#kind", "smarts")
+    page.fill("#text", "c1ccccc")
+    page.press("#text", "Enter")
     page.wait_for_selector("#message:not([hidden])")
-    assert "is not a SMARTS pattern" in page.locator("#message").inner_text()
+    assert "is not a SMARTS pattern" in page.inner_text("#message")
     assert page.locator("#table tbody tr").count() == 0
+    assert page.inner_text("#count") == ""
     page.click("#message button")
     assert page.locator("#message").is_hidden()
-    page.close()
-
-
-def test_what_nothing_is_called_is_told_in_a_sentence(opened: Callable[..., Page]) -> None:
-    page = opened()
+    page.goto(f"{address}#/study/{'0' * 40}")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "000000" in page.inner_text("#message")
+    page.click("text=← all results")
     wait_for_count(page, "21 studies")
     page.fill("#text", "polywhatever")
     page.press("#text", "Enter")
-    page.wait_for_selector("#message:not([hidden])")
-    assert "polywhatever" in page.locator("#message").inner_text()
+    wait_for_count(page, "0 studies")
+    assert "Nothing is called “polywhatever”" in page.inner_text("#table tbody")
+    page.close()
 
 
 def test_a_drawing_is_searched_for(opened: Callable[..., Page]) -> None:
@@ -308,6 +324,11 @@ def test_filters_are_said_and_left_out_one_by_one(opened: Callable[..., Page]) -
     ]
     page.reload()
     wait_for_count(page, "1 study")
+    page.select_option("[name=property]", "density")
+    page.fill("[name=minimum]", "1")
+    page.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+    assert page.input_value("[name=minimum]") == "1"  # what is being typed stays
+    page.fill("[name=minimum]", "")
     page.click("#chips button:has-text('density > 1.1')")
     page.wait_for_selector("#chips li:nth-child(2)")
     page.click("#filter button[type=reset]")
@@ -329,6 +350,23 @@ def test_chosen_columns_are_in_the_address(opened: Callable[..., Page]) -> None:
     assert "radius_of_gyration" in page.url
     page.reload()
     page.wait_for_selector("#table thead :text('Radius of gyration')")
+
+
+def test_heads_stay_while_rows_scroll(opened: Callable[..., Page]) -> None:
+    page = opened()
+    wait_for_count(page, "21 studies")
+    for width in (1280, 800):
+        page.set_viewport_size({"width": width, "height": 700})
+        moved, head, box = page.evaluate(
+            """() => {
+              const box = document.querySelector("#table-view .scroll");
+              box.scrollTo(0, 400);
+              const top = (element) => element.getBoundingClientRect().top;
+              return [box.scrollTop, top(document.querySelector("#table thead th")), top(box)];
+            }"""
+        )
+        assert moved == 400
+        assert 0 <= head - box <= 2
 
 
 def test_a_flag_says_what_it_means(opened: Callable[..., Page]) -> None:
@@ -381,9 +419,19 @@ def test_points_chosen_in_the_plot_are_listed_and_listed_ones_shown(opened: Call
     assert key_of(0) in page.url
 
 
-def test_a_logarithmic_axis_and_swapped_ones_are_in_the_address(opened: Callable[..., Page]) -> None:
+def test_classes_differ_in_the_plot_and_its_axes_are_in_the_address(opened: Callable[..., Page]) -> None:
     page = opened("#/?view=plot&x=density&y=radius_of_gyration")
     page.wait_for_selector("#plot canvas")
+    looks = page.evaluate(
+        """() => {
+          const chart = window.echarts.getInstanceByDom(document.getElementById("plot"));
+          chart.trigger("brushSelected", { batch: [] });
+          const drawn = chart.getOption().series.filter((one) => one.type === "scatter");
+          return drawn.map((one) => [one.name, one.itemStyle.color]);
+        }"""
+    )
+    assert len(looks) == len({colour for _, colour in looks}) == 8
+    assert looks[-1][0] == "other classes"
     page.check("#xlog")
     page.wait_for_function("() => location.hash.includes('xlog=1')")
     page.click("#swap")
@@ -424,16 +472,6 @@ def test_a_polymer_shows_replicates_together_beside_experiment(opened: Callable[
     wait_for_count(page, "2 studies")
 
 
-def test_no_such_study_is_told_in_a_sentence(browser: Browser, address: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{address}#/study/{'0' * 40}")
-    page.wait_for_selector("#message:not([hidden])")
-    assert "000000" in page.inner_text("#message")
-    page.click("text=← all results")
-    wait_for_count(page, "21 studies")
-    page.close()
-
-
 def test_a_polymer_named_with_a_script_stays_text(opened: Callable[..., Page]) -> None:
     """Its drawing cannot be made, which the console says: that alone is allowed."""
     page = opened("#/?columns=density")
@@ -469,32 +507,26 @@ def test_it_is_used_without_a_mouse(opened: Callable[..., Page]) -> None:
     assert page.evaluate("document.activeElement.id") == "main"
 
 
-@pytest.mark.parametrize("fragment", ["#/", "#/?view=plot", f"#/study/{key_of(0)}"])
-def test_all_that_can_be_used_has_a_name(opened: Callable[..., Page], fragment: str) -> None:
-    page = opened(fragment)
-    page.wait_for_selector("#table tbody tr[data-key], #plot canvas, #page h1")
-    unnamed = page.evaluate(
-        """() => [...document.querySelectorAll("input, select, button, a, iframe, img:not([alt])")]
-          .filter((one) => one.offsetParent)
-          .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel || one.title))
-          .map((one) => one.outerHTML)"""
-    )
-    assert unnamed == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "fragment", ["#/", "#/?view=plot", f"#/study/{key_of(0)}", f"#/polymer/{parse_repeat_unit('*CC*').key}"]
-)
-def test_it_fits_a_phone_and_both_schemes(opened: Callable[..., Page], scheme: str, fragment: str) -> None:
-    page = opened(fragment, viewport=PHONE, color_scheme=scheme)
-    page.wait_for_selector("#table tbody tr[data-key], #plot canvas, #page h1")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    ground, ink = (
-        sum(json.loads(f"[{page.evaluate(f'getComputedStyle(document.body).{name}')[4:-1]}]"))
-        for name in ("backgroundColor", "color")
-    )
-    assert (ground > ink) is (scheme == "light")
+def test_every_view_fits_a_phone_and_names_what_can_be_used(opened: Callable[..., Page]) -> None:
+    page = opened(viewport=PHONE)
+    for fragment, content in VIEWS.items():
+        page.goto(page.url.split("#")[0] + fragment)
+        page.wait_for_selector(content)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], fragment
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll("input, select, button, a, iframe, img:not([alt])")]
+              .filter((one) => one.offsetParent)
+              .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel || one.title))
+              .map((one) => one.outerHTML)"""
+        )
+        assert unnamed == [], fragment
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        ground, ink = (
+            sum(json.loads(f"[{page.evaluate(f'getComputedStyle(document.body).{name}')[4:-1]}]"))
+            for name in ("backgroundColor", "color")
+        )
+        assert (ground > ink) is (scheme == "light")
 
 
 def test_menus_and_the_drawing_fit_a_phone(opened: Callable[..., Page]) -> None:

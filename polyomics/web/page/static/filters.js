@@ -32,16 +32,22 @@ export function setUpFilters(facts) {
 function apply() {
   const field = byId("filter").elements;
   const changes = { offset: "" };
-  for (const name of FIELDS) changes[name] = field[name].value.trim();
+  for (const name of FIELDS) {
+    changes[name] = field[name].value.trim();
+    field[name].defaultValue = field[name].value;
+  }
   for (const name of BOXES) changes[name] = field[name].checked ? "true" : "";
   if (!changes.property) changes.minimum = changes.maximum = "";
   go(changes);
 }
 
+/** Whether a field has the focus and text that was not applied yet; the answer to an earlier field must not wipe it. */
+const isBeingTyped = (field) => field === document.activeElement && field.value !== field.defaultValue;
+
 /** Make the form say what the address says. */
 export function showFilters(state, facts) {
   const field = byId("filter").elements;
-  for (const name of FIELDS) field[name].value = state[name];
+  for (const name of FIELDS) if (!isBeingTyped(field[name])) field[name].value = field[name].defaultValue = state[name];
   for (const name of BOXES) field[name].checked = state[name] === "true";
   byId("similarity").hidden = !state.similar_to;
   const property = facts.byName[state.property];

@@ -2,7 +2,7 @@
 import { ask, tell } from "./api.js";
 import { byId, fill, make } from "./dom.js";
 import { drawing } from "./pieces.js";
-import { address, go } from "./state.js";
+import { go } from "./state.js";
 
 const NOTHING = { polymer: "", smarts: "", similar_to: "", offset: "", sort: "" };
 const MOST = 8;
@@ -39,15 +39,15 @@ export function setUpSearch(known) {
 /** Make the box say what the address says. */
 export function showSearch(state) {
   const kind = ["polymer", "smarts", "similar_to"].find((name) => state[name]);
-  if (kind) byId("kind").value = kind;
+  byId("kind").value = kind ?? "polymer";
   byId("text").value = kind ? facts.byUnit[state[kind]] ?? state[kind] : "";
 }
 
-export async function search(kind, text) {
+async function search(kind, text) {
   close();
   tell(null);
   if (!text) return go(NOTHING);
-  const named = named_(text);
+  const named = knownPolymer(text);
   if (kind === "similar_to") return go({ ...NOTHING, similar_to: named?.psmiles ?? text, sort: "-similarity" });
   if (kind === "smarts") return go({ ...NOTHING, smarts: named?.psmiles ?? text });
   if (named || isUnit(text)) return go({ ...NOTHING, polymer: named?.psmiles ?? text });
@@ -55,7 +55,7 @@ export async function search(kind, text) {
   if (kindOf) return go({ ...NOTHING, class: kindOf.name });
   if (isKey(text) && await openKey(text)) return undefined;
   if (looksLikePattern(text)) return go({ ...NOTHING, smarts: text });
-  return tell(new Error(`Nothing is called “${text}”. Write a repeat unit such as *CC(*)c1ccccc1, a pattern such as C(=O)O, a class, or draw it.`));
+  return go({ ...NOTHING, polymer: text });
 }
 
 /** Open the study, or else the polymer, of a key; whether there is one. */
@@ -78,7 +78,7 @@ const isKey = (text) => /^[0-9a-f]{8,64}$/.test(text);
 const looksLikePattern = (text) => /[()=#[\]\d]/.test(text) || /^(?:[BCNOFPSIHcnops*]|Cl|Br)+$/.test(text);
 
 const bare = (name) => name.toLowerCase().replace(/ \(.*\)$/, "");
-const named_ = (text) => {
+const knownPolymer = (text) => {
   const wanted = text.toLowerCase();
   return facts.names.find((one) => [one.name.toLowerCase(), bare(one.name), one.abbreviation?.toLowerCase()].includes(wanted));
 };
@@ -103,7 +103,7 @@ function meanings(text) {
     .map((one) => [one.name, one.abbreviation, () => search(kind, one.name), one.psmiles]);
   const classes = kind !== "polymer" ? [] : facts.classes.filter((one) => fits(one.name) || one.code.toLowerCase() === wanted)
     .map((one) => [one.name, `class, ${one.n_polymers.toLocaleString("en")}`, () => go({ ...NOTHING, class: one.name })]);
-  const patterns = looksLikePattern(text) && !named_(text)
+  const patterns = looksLikePattern(text) && !knownPolymer(text)
     ? [...(isUnit(text) ? [[text, "this polymer", () => search("polymer", text)], [text, "similar to it", () => search("similar_to", text)]] : []), [text, "contains it", () => search("smarts", text)]] : [];
   return [...patterns, ...names, ...classes].slice(0, MOST);
 }
@@ -126,5 +126,3 @@ function close() {
   byId("text").setAttribute("aria-expanded", "false");
   byId("text").removeAttribute("aria-activedescendant");
 }
-
-export const polymerLink = (key, text) => make("a", { href: address({ unit: key }) }, text);

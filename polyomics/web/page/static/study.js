@@ -20,7 +20,6 @@ export async function showStudy(key, facts) {
 
 export const backLink = () => make("nav", { class: "back" }, make("a", { href: address({}) }, "← Results"));
 
-
 export function title(psmiles, name) {
   return [make("h1", { class: name ? "" : "unit-text" }, name ? capital(name) : psmiles), name ? make("p", { class: "unit-text" }, psmiles) : null];
 }

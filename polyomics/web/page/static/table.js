@@ -31,7 +31,7 @@ export async function showTable(state, facts) {
   const similar = Boolean(state.similar_to);
   byId("count").textContent = count(found.total, "study", "studies");
   head(byId("table").tHead, columns, sort, facts, similar);
-  fill(byId("table").tBodies[0], found.items.length ? found.items.map((item) => row(item, columns, facts, similar)) : nothing(facts));
+  fill(byId("table").tBodies[0], found.items.length ? found.items.map((item) => row(item, columns, facts, similar)) : nothing(state, facts));
   byId("table").parentElement.scrollTo(0, 0);
   pages(found, offset);
 }
@@ -54,9 +54,14 @@ export const forgetTable = () => {
   shown = "";
 };
 
-function nothing(facts) {
-  const text = facts.n_studies ? "Nothing fits. Leave out a filter, or search for something else." : "There are no studies yet. This makes one: polyomics run '*CC*'";
-  return make("tr", { class: "nothing" }, make("td", { colspan: 99 }, text));
+function nothing(state, facts) {
+  return make("tr", { class: "nothing" }, make("td", { colspan: 99 }, whyNothing(state, facts)));
+}
+
+function whyNothing({ polymer }, facts) {
+  if (!facts.n_studies) return "There are no studies yet. This makes one: polyomics run '*CC*'";
+  if (polymer && !polymer.includes("*")) return `Nothing is called “${polymer}”. Write a repeat unit such as *CC(*)c1ccccc1, a pattern such as C(=O)O, a class, or draw it.`;
+  return "Nothing fits. Leave out a filter, or search for something else.";
 }
 
 /** On a phone the table has no heads, so that a list sorts it; elsewhere the list is not shown. */
