@@ -9,6 +9,7 @@ that it depends neither on the cut nor on how often the unit was written. Hydrog
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,10 @@ class StructureKeys:
     """Fingerprint of the ring's environments of atoms, 2048 bits."""
 
 
+_THREADS = os.cpu_count() or 1
+"""RDKit's own word for all of them, -1, stands for all but one."""
+
+
 class StructureLibrary:
     """Stored structures in memory, in which patterns are looked for with all cores."""
 
@@ -61,7 +66,7 @@ class StructureLibrary:
 
     def matches(self, query: Chem.Mol, start: int, end: int) -> list[int]:
         """Places from `start` to before `end` of those that contain a pattern."""
-        return list(self._library.GetMatches(query, start, end, True, False, False, -1, end - start))
+        return list(self._library.GetMatches(query, start, end, True, False, False, _THREADS, end - start))
 
 
 def structure_keys(psmiles: str) -> StructureKeys:
