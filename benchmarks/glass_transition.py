@@ -74,10 +74,9 @@ class Case:
             for value, size in zip(values, noise, strict=True)
         ]
         points = points_of_holds(temperature_k, holds)
-        for n_holds in range(PIECE, len(holds), PIECE) if self.stops else ():
-            seen = points_of_holds(temperature_k[:n_holds], holds[:n_holds])
-            if sees_enough_glass(seen):
-                points = seen
+        for n_holds in range(PIECE, len(holds) + 1, PIECE) if self.stops else ():
+            points = points_of_holds(temperature_k[:n_holds], holds[:n_holds])
+            if sees_enough_glass(points):
                 break
         try:
             return glass_transition(points, seed=seed, n_bootstrap=n_bootstrap)

@@ -7,8 +7,13 @@ from polyomics.reference.table import ExperimentalValue
 
 def experiment_of(polymer_key: str, measurement: Measurement) -> ExperimentalValue | None:
     """The experimental value to hold a measurement against, in the same unit."""
-    found = experimental_value(polymer_key, measurement.name, measurement.temperature_k)
-    return found if found is not None and found.unit == measurement.unit else None
+    return experiment_for(polymer_key, measurement.name, measurement.unit, measurement.temperature_k)
+
+
+def experiment_for(polymer_key: str, name: str, unit: str, temperature_k: float | None) -> ExperimentalValue | None:
+    """The same for a property in a unit and at a temperature [K]; none for one that holds at no temperature."""
+    found = experimental_value(polymer_key, name, temperature_k)
+    return found if found is not None and found.unit == unit else None
 
 
 def deviation_percent(value: float, experiment: float) -> float | None:

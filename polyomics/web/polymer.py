@@ -8,13 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
-from polyomics.database.replicates import combined_rows
+from polyomics.database.replicates import CombinedRow, combined_rows
 from polyomics.database.rows import Polymer, StudySummary
 from polyomics.database.selection import query, query_studies
 from polyomics.errors import StudyNotFound
 from polyomics.records import Record
 from polyomics.reference.experiment import experimental_values, polymer_of
 from polyomics.reference.table import ExperimentalValue
+from polyomics.web.experiment import Experiment, experiment_beside
 from polyomics.web.filters import polymer_key
 from polyomics.web.problems import documented
 from polyomics.web.results import AtHand
@@ -59,6 +60,10 @@ class CombinedValue(BaseModel):
     """Pressure it holds at [bar]."""
     preset: str
     """Preset of the request."""
+    source: str
+    """Data set they were imported from; empty: computed by polyomics."""
+    experiment: Experiment | None
+    """The experimental value, if there is a comparable one."""
 
 
 class StudyOfPolymer(BaseModel):
@@ -108,15 +113,21 @@ def polymer(key: PolymerKey, results: AtHand) -> PolymerDetail:
         raise StudyNotFound(f"no study is of the polymer {key[:200]!r}; search by class or structure finds others")
     found = query(results.store, polymer=wanted, limit=MOST_VALUES)
     combined = combined_rows(results.store, found)
-    names = CombinedValue.model_fields
+    sources = {row.study_key: row.source for row in found}
     one = studies[0].polymer
     return PolymerDetail(
         polymer=one,
         n_studies=len(studies),
         studies=[_brief(study) for study in studies[:MOST_STUDIES]],
-        combined=[CombinedValue(**{k: v for k, v in asdict(row).items() if k in names}) for row in combined],
+        combined=[_combined(row, sources[row.study_keys[0]]) for row in combined],
         experiment=[item for item in experimental_values() if polymer_of(item.psmiles) == one.key],
     )
+
+
+def _combined(row: CombinedRow, source: str) -> CombinedValue:
+    values = {name: value for name, value in asdict(row).items() if name in CombinedValue.model_fields}
+    known = experiment_beside(row.polymer_key, row.property, row.value, row.unit, row.temperature_k)
+    return CombinedValue(**values, source=source, experiment=known)
 
 
 def _brief(study: StudySummary) -> StudyOfPolymer:

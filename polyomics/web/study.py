@@ -15,8 +15,8 @@ from polyomics.database.dashboard import shown
 from polyomics.database.queue import Queue
 from polyomics.database.rows import Attempt, StageRecord, StoredFailure, StudyRow, StudyStatus
 from polyomics.records import Criterion, Measurement
-from polyomics.reference.comparison import deviation_percent, experiment_of
 from polyomics.report.flags import meaning
+from polyomics.web.experiment import Experiment, experiment_beside
 from polyomics.web.files import has_report
 from polyomics.web.problems import documented
 from polyomics.web.results import AtHand, Results
@@ -24,23 +24,6 @@ from polyomics.web.scene import has_cell
 from polyomics.web.study_key import StudyKey
 
 router = APIRouter(tags=["studies"])
-
-
-class Experiment(BaseModel):
-    """A measured value to hold a simulated one against."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    value: float
-    """The value, in `unit`."""
-    unit: str
-    """Its unit, that of the simulated value."""
-    deviation_percent: float | None
-    """How far the simulated value is from it [%]."""
-    confidence: str
-    """high or medium."""
-    source: str
-    """Where it was published."""
 
 
 class MeasurementBeside(BaseModel):
@@ -188,17 +171,9 @@ def detail(results: Results, found: StudyRow) -> StudyDetail:
 
 def beside(polymer_key: str, measurement: Measurement) -> MeasurementBeside:
     """A value with the experimental one."""
-    found = experiment_of(polymer_key, measurement)
-    if found is None:
-        return MeasurementBeside(**measurement.model_dump(), experiment=None)
-    experiment = Experiment(
-        value=found.value,
-        unit=found.unit,
-        deviation_percent=deviation_percent(measurement.value, found.value),
-        confidence=found.confidence,
-        source=found.source,
-    )
-    return MeasurementBeside(**measurement.model_dump(), experiment=experiment)
+    one = measurement
+    known = experiment_beside(polymer_key, one.name, one.value, one.unit, one.temperature_k)
+    return MeasurementBeside(**one.model_dump(), experiment=known)
 
 
 def prefect_url(flow_run_id: str | None) -> str | None:

@@ -14,6 +14,7 @@ from made_results import UNITS, add_study, key_of, polymer, url_of
 from starlette.testclient import TestClient
 
 from polyomics.database import Store, query, query_studies
+from polyomics.records import Measurement
 from polyomics.report.recorded import RecordedRun
 from polyomics.report.scene import scene as drawn
 from polyomics.web.results import Results
@@ -177,6 +178,21 @@ def test_a_polymer_has_its_replicates_together_and_experiment(get: Callable[...,
     assert density["n_replicates"] == 2
     assert set(density["study_keys"]) == {key_of(0), key_of(0, 1)}
     assert {item["property"] for item in found["experiment"]} >= {"density"}
+    assert density["experiment"]["deviation_percent"] == pytest.approx(100 * (density["value"] / 0.855 - 1))
+    assert density["source"] == ""
+
+
+def test_a_hot_value_is_not_held_against_experiment_at_room_temperature(
+    changeable: Path, asking: Callable[..., TestClient]
+) -> None:
+    with Store.open(url_of(changeable)) as store:
+        hot = Measurement(name="density", value=0.7, stderr=0.01, unit="g/cm3", n_independent=20, temperature_k=500.0)
+        store.record_measurements(key_of(0), [hot])
+    combined = asking(changeable).get("/api/v1/polymers/*CC*").json()["combined"]
+    beside = {item["temperature_k"]: item["experiment"] for item in combined if item["property"] == "density"}
+    assert beside.keys() == {300.0, 500.0}
+    assert beside[500.0] is None
+    assert beside[300.0] is not None
 
 
 def test_a_study_comes_with_everything_stored_of_it(get: Callable[..., Any]) -> None:

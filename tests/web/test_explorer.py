@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from made_results import REPORT, UNITS, add_report, add_study, key_of, url_of
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, sync_playwright
 
 from polyomics.chemistry import parse_repeat_unit
 from polyomics.database import Polymer, Store
@@ -495,6 +495,14 @@ def test_it_is_used_without_a_mouse(opened: Callable[..., Page]) -> None:
     wait_for_count(page, "21 studies")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
+    page.focus("#table thead button >> nth=1")
+    for direction in ("descending", "ascending"):
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"th[aria-sort={direction}] button:focus")
+    page.focus("a.skip")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert "sort=" in page.url
     page.focus("#tab-table")
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("#plot canvas")
@@ -505,6 +513,23 @@ def test_it_is_used_without_a_mouse(opened: Callable[..., Page]) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#page h1")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_an_answer_that_comes_late_leaves_another_view_alone(opened: Callable[..., Page]) -> None:
+    page = opened("#/?view=plot&x=density&y=radius_of_gyration")
+    wait_for_count(page, "21 studies with both")
+    held: list[Route] = []
+    page.route(f"**/studies/{key_of(0)}", lambda route: held.append(route))
+    with page.expect_request(f"**/studies/{key_of(0)}"):
+        page.evaluate(f"location.hash = '#/study/{key_of(0)}'")
+    page.evaluate("location.hash = '#/?class=polyester'")
+    wait_for_count(page, "2 studies")
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(500)
+    assert page.title() == "polyomics"
+    assert page.locator("#page").is_hidden()
+    assert len(units(page)) == 2
 
 
 def test_every_view_fits_a_phone_and_names_what_can_be_used(opened: Callable[..., Page]) -> None:

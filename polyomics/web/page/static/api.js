@@ -4,6 +4,11 @@ import { byId } from "./dom.js";
 const running = new Map();
 let waiting = 0;
 
+/** End all questions: what they would have told is of a view that was left. */
+export function stopAsking() {
+  for (const control of running.values()) control.abort();
+}
+
 /** Ask for a path below /api/v1; a newer question of the same slot ends an older one. */
 export async function ask(path, parameters = {}, slot = path) {
   running.get(slot)?.abort();

@@ -1,15 +1,16 @@
 // The page: filters and search change the address, the address says what is shown.
-import { ask, queryOf, tell } from "./api.js";
+import { ask, queryOf, stopAsking, tell } from "./api.js";
 import { byId, fill, make } from "./dom.js";
 import { setUpFilters, showChooser, showFilters } from "./filters.js";
 import { setUpSearch, showSearch } from "./search.js";
-import { filters, go, read, shownColumns } from "./state.js";
+import { address, filters, go, read, shownColumns } from "./state.js";
 import { forgetTable, showTable } from "./table.js";
 import { count } from "./text.js";
 
 const USUAL = ["density", "glass_transition_temperature", "thermal_conductivity", "specific_heat_capacity_cp", "refractive_index"];
 const FEWEST = 3;
 let facts = null;
+let views = 0;
 
 async function start() {
   facts = await ask("facts");
@@ -24,6 +25,10 @@ async function start() {
   setUpTabs();
   setUpMenus();
   byId("message").lastElementChild.addEventListener("click", () => tell(null));
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address is what is shown
+    byId("main").focus();
+  });
   addEventListener("hashchange", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     forgetTable();
@@ -43,7 +48,7 @@ function setUpTabs() {
   });
 }
 
-/** A menu closes when one clicks beside it, leaves it, or presses Escape. */
+/** A menu closes when one clicks beside it or presses Escape. */
 function setUpMenus() {
   const menus = [...document.querySelectorAll("details.menu")];
   document.addEventListener("click", (event) => {
@@ -81,21 +86,25 @@ function showDownloads(state, columns) {
 async function show() {
   const state = read();
   const isPage = Boolean(state.study || state.unit);
+  const view = ++views;
+  const isShown = () => view === views;
+  stopAsking();
   tell(null);
   byId("list").hidden = document.querySelector("aside").hidden = isPage;
   byId("page").hidden = !isPage;
   document.querySelector(".columns").classList.toggle("single", isPage);
   try {
-    if (state.study) await (await import("./study.js")).showStudy(state.study, facts);
-    else if (state.unit) await (await import("./polymer.js")).showPolymer(state.unit, facts);
-    else await showList(state);
+    if (!isPage) return await showList(state, isShown);
+    const { showPolymer, showStudy } = { ...await import("./polymer.js"), ...await import("./study.js") };
+    if (isShown()) await (state.study ? showStudy(state.study, facts) : showPolymer(state.unit, facts));
   } catch (error) {
-    if (isPage && error.name !== "AbortError") fill(byId("page"), make("p", {}, make("a", { href: "#/" }, "← all results")));
+    if (!isShown() || error.name === "AbortError") return;
+    if (isPage) fill(byId("page"), make("p", {}, make("a", { href: address({}) }, "← all results")));
     tell(error);
   }
 }
 
-async function showList(state) {
+async function showList(state, isShown) {
   document.title = "polyomics";
   fill(byId("page"));
   const columns = shownColumns(state, facts);
@@ -109,8 +118,9 @@ async function showList(state) {
   }
   forgetTable();
   const { axes, showPlot } = await import("./plot.js");
-  showDownloads(state, axes(state, facts));
-  return showPlot(state, facts);
+  if (!isShown()) return undefined;
+  showDownloads(state, axes(state, facts).filter(Boolean));
+  return showPlot(state, facts, isShown);
 }
 
 start().catch(tell);

@@ -17,6 +17,13 @@ export const byId = (id) => document.getElementById(id);
 
 export const fill = (element, ...children) => element.replaceChildren(...present(children));
 
+/** The same; where a control inside had the focus, the one with the same `data-keep` has it then, or else the results. */
+export function refill(element, ...children) {
+  const kept = element.contains(document.activeElement) ? document.activeElement.dataset.keep : undefined;
+  fill(element, ...children);
+  if (kept !== undefined) (element.querySelector(`[data-keep="${CSS.escape(kept)}"]:enabled`) ?? byId("main")).focus({ preventScroll: true });
+}
+
 /** Give a select its options, [[value, text], ...]. */
 export function options(select, entries, chosen = "") {
   fill(select, entries.map(([value, text]) => make("option", { value }, text)));
@@ -30,7 +37,10 @@ const scripts = new Map();
 export function script(source, what) {
   if (!scripts.has(source)) {
     scripts.set(source, new Promise((done, failed) => {
-      document.head.append(make("script", { src: source, onload: done, onerror: () => failed(new Error(`${what} could not be loaded`)) }));
+      document.head.append(make("script", { src: source, onload: done, onerror: () => {
+        scripts.delete(source);
+        failed(new Error(`${what} could not be loaded`));
+      } }));
     }));
   }
   return scripts.get(source);

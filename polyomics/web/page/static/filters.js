@@ -1,5 +1,6 @@
 // The form of filters, and the chips that say which of them are in use.
-import { byId, fill, make, options } from "./dom.js";
+import { tell } from "./api.js";
+import { byId, fill, make, options, refill } from "./dom.js";
 import { MOST_COLUMNS, go } from "./state.js";
 import { capital, count, plain, unitText, words } from "./text.js";
 
@@ -44,10 +45,16 @@ function apply() {
 /** Whether a field has the focus and text that was not applied yet; the answer to an earlier field must not wipe it. */
 const isBeingTyped = (field) => field === document.activeElement && field.value !== field.defaultValue;
 
+/** Give a field a value; a list that lacks it, such as the code of a class, gets it. */
+function put(field, value) {
+  if (field.options && ![...field.options].some((one) => one.value === value)) field.append(make("option", { value }, value));
+  field.value = field.defaultValue = value;
+}
+
 /** Make the form say what the address says. */
 export function showFilters(state, facts) {
   const field = byId("filter").elements;
-  for (const name of FIELDS) if (!isBeingTyped(field[name])) field[name].value = field[name].defaultValue = state[name];
+  for (const name of FIELDS) if (!isBeingTyped(field[name])) put(field[name], state[name]);
   for (const name of BOXES) field[name].checked = state[name] === "true";
   byId("similarity").hidden = !state.similar_to;
   const property = facts.byName[state.property];
@@ -58,8 +65,8 @@ export function showFilters(state, facts) {
     byId("known-range").textContent = `${unitText(property.unit) ? `in ${unitText(property.unit)}; ` : ""}${count(property.n_values, "value")}, ${plain(property.minimum)} to ${plain(property.maximum)}`;
   }
   const used = inUse(state, facts);
-  fill(byId("chips"), used.map(([text, names]) => make("li", {},
-    make("button", { type: "button", "aria-label": `leave out the filter ${text}`, onclick: () => go({ ...Object.fromEntries(names.map((name) => [name, ""])), offset: "" }) },
+  refill(byId("chips"), used.map(([text, names]) => make("li", {},
+    make("button", { type: "button", "data-keep": "", "aria-label": `leave out the filter ${text}`, onclick: () => go({ ...Object.fromEntries(names.map((name) => [name, ""])), offset: "" }) },
       make("span", {}, text), make("span", { "aria-hidden": "true" }, "×")))));
   byId("filters").classList.toggle("used", used.length > 0);
 }
@@ -103,9 +110,11 @@ export function showChooser(state, facts, chosen) {
     const index = chosen.indexOf(label.firstChild.value);
     return index < 0 ? chosen.length : index;
   }
-  function choose() {
+  function choose(event) {
     const checked = boxes.map((label) => label.firstChild).filter((box) => box.checked).map((box) => box.value);
-    go({ columns: checked.slice(0, MOST_COLUMNS).join(","), offset: state.offset });
+    if (checked.length <= MOST_COLUMNS) return go({ columns: checked.join(",") });
+    event.target.checked = false;
+    return tell(new Error(`No more than ${MOST_COLUMNS} columns are shown; leave one out first.`));
   }
   if (!byId("chooser").open || !byId("columns").childElementCount) fill(byId("columns"), boxes);
   else for (const box of byId("columns").querySelectorAll("input")) box.checked = chosen.includes(box.value);

@@ -23,7 +23,7 @@ export function axes(state, facts) {
   return [x, state.y || facts.usual.find((name) => name !== x) || x];
 }
 
-export async function showPlot(state, facts) {
+export async function showPlot(state, facts, isShown) {
   const [x, y] = axes(state, facts);
   const names = facts.properties.map((one) => [one.name, one.title]);
   for (const [id, chosen] of [["x", x], ["y", y]]) {
@@ -36,8 +36,10 @@ export async function showPlot(state, facts) {
   byId("count").textContent = "";
   if (!x) return;
   chart?.clear();
+  for (const button of document.querySelectorAll(".tools button")) button.disabled = true;
   choose([], { x: { name: x }, y: { name: y } }, facts, "");
   const [, found] = await Promise.all([script("/vendor-page/echarts.min.js", "the plotting library"), ask("scatter", { ...filters(state), x, y, limit: MOST_POINTS })]);
+  if (!isShown()) return;
   byId("count").textContent = `${count(found.total, "study", "studies")} with both`;
   const positive = found.points.filter((point) => (!state.xlog || point.x > 0) && (!state.ylog || point.y > 0));
   byId("plot").setAttribute("aria-label", `Scatter plot of ${titleOf(facts, y)} against ${titleOf(facts, x)}, ${count(positive.length, "point")}`);
@@ -56,7 +58,10 @@ function remark(found, points) {
 /** [[class, points], ...], the most frequent first, the rest together. */
 function byClass(points) {
   const groups = new Map();
-  for (const point of points) groups.set(point.polymer_class, [...(groups.get(point.polymer_class) ?? []), point]);
+  for (const point of points) {
+    if (!groups.has(point.polymer_class)) groups.set(point.polymer_class, []);
+    groups.get(point.polymer_class).push(point);
+  }
   const sorted = [...groups].sort((a, b) => b[1].length - a[1].length);
   if (sorted.length <= LIGHT.length) return sorted;
   const rest = sorted.slice(LIGHT.length).flatMap(([, some]) => some);
@@ -156,6 +161,7 @@ function setUpTools(points, found, facts, note) {
     },
   };
   for (const button of document.querySelectorAll(".tools [data-does]")) button.onclick = does[button.dataset.does];
+  for (const button of document.querySelectorAll(".tools button")) button.disabled = false;
   take("move");
 }
 

@@ -2,7 +2,7 @@
 import { ask } from "./api.js";
 import { byId, fill, make } from "./dom.js";
 import { amount, drawing, grid, mark } from "./pieces.js";
-import { address } from "./state.js";
+import { EVERYTHING, address } from "./state.js";
 import { backLink, deviation, title } from "./study.js";
 import { count, day, formulaText, plain, unitText, words } from "./text.js";
 
@@ -23,22 +23,21 @@ function head({ polymer, n_studies: n }, name) {
   const facts = [["Class", (polymer.classes.length ? polymer.classes : ["unclassified"]).join(", ")], ["Repeat unit", `${formulaText(polymer.formula)}, ${polymer.molar_mass_g_mol.toFixed(2)} g/mol`], ["Studies", n.toLocaleString("en")], ["Key", polymer.key]];
   return make("div", { class: "top" }, drawing(polymer.psmiles, 360, 220, `structure of ${polymer.psmiles}`),
     make("div", {}, title(polymer.psmiles, name),
-      make("p", { class: "badges" }, make("a", { href: address({ polymer: polymer.psmiles, smarts: "", similar_to: "", offset: "" }) }, "Its studies in the table"),
-        make("a", { href: address({ similar_to: polymer.psmiles, polymer: "", smarts: "", sort: "-similarity", offset: "" }) }, "Similar polymers")),
+      make("p", { class: "badges" }, make("a", { href: address({ ...EVERYTHING, polymer: polymer.psmiles }) }, "Its studies in the table"),
+        make("a", { href: address({ ...EVERYTHING, similar_to: polymer.psmiles, sort: "-similarity" }) }, "Similar polymers")),
       make("dl", { class: "facts" }, facts.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", { class: term === "Key" ? "unit-text" : "" }, text))))));
 }
 
 /** {label, values by property} of each set of conditions, those with most values first. */
 function groups(found) {
-  const source = Object.fromEntries(found.studies.map((one) => [one.key, one.source]));
   const byLabel = new Map();
   for (const one of found.combined) {
-    const from = source[one.study_keys[0]];
-    const label = from || `computed, ${one.preset}${one.temperature_k ? `, ${plain(one.temperature_k)} K` : ""}`;
-    const group = byLabel.get(label) ?? { label, from, values: {} };
-    const before = group.values[one.property];
-    if (!before || one.n_replicates > before.n_replicates) group.values[one.property] = one;
-    byLabel.set(label, group);
+    const state = [one.temperature_k && `${plain(one.temperature_k)} K`, one.pressure_bar > 2 && `${plain(one.pressure_bar)} bar`];
+    const label = [...(one.source ? [one.source] : ["computed", one.preset]), ...state].filter(Boolean).join(", ");
+    let [name, number] = [label, 1];
+    while (one.property in (byLabel.get(name)?.values ?? {})) name = `${label} (${++number})`; // another request
+    if (!byLabel.has(name)) byLabel.set(name, { label: name, values: {} });
+    byLabel.get(name).values[one.property] = one;
   }
   return [...byLabel.values()].sort((a, b) => Object.keys(b.values).length - Object.keys(a.values).length);
 }
@@ -46,26 +45,26 @@ function groups(found) {
 function comparison(found, facts) {
   const all = groups(found), shown = all.slice(0, MOST_GROUPS);
   if (!shown.length) return make("p", { class: "quiet" }, "No values yet.");
-  const measured = {};
-  for (const one of found.experiment) if (one.comparable) measured[one.property] ??= one;
+  const measured = Object.fromEntries(found.combined.filter((one) => one.experiment).map((one) => [one.property, one.experiment]));
   const properties = [...new Set(shown.flatMap((group) => Object.keys(group.values)))].sort((a, b) => Number(b in measured) - Number(a in measured) || a.localeCompare(b));
   const heads = [["Property"], ["Unit"], ["Experiment", "number"], ...shown.map((group) => [group.label, "number"])];
   const rows = properties.map((name) => {
     const unit = shown.map((group) => group.values[name]?.unit).find(Boolean);
-    const known = measured[name]?.unit === unit ? measured[name] : null;
+    const known = measured[name];
     return make("tr", {}, make("th", { scope: "row" }, words(name)), make("td", { class: "unit-cell" }, unitText(unit)),
-      make("td", { class: "number", title: known?.source }, known ? plain(known.value) : ""), shown.map((group) => compared(group.values[name], known, facts)));
+      make("td", { class: "number", title: known?.source }, known ? plain(known.value) : ""), shown.map((group) => compared(group.values[name], facts)));
   });
   return make("section", {}, make("h2", {}, "Values side by side"),
     make("p", { class: "quiet" }, "Replicates of one request are put together; their spread is in the error.", all.length > MOST_GROUPS ? ` ${MOST_GROUPS} of ${all.length} sets of conditions are shown.` : ""),
     grid(heads, rows, "values"));
 }
 
-function compared(one, known, facts) {
+function compared(one, facts) {
   if (!one) return make("td", { class: "number none" }, "–");
+  const percent = one.experiment?.deviation_percent ?? null;
   return make("td", { class: "number compared" }, amount(one.value, one.stderr), mark(one.flags, facts.flag_meanings),
     one.n_replicates > 1 ? make("span", { class: "quiet" }, ` ${one.n_replicates} replicates`) : null,
-    known?.value ? make("div", { class: "deviation" }, deviation((100 * (one.value - known.value)) / Math.abs(known.value))) : null);
+    percent === null ? null : make("div", { class: "deviation" }, deviation(percent)));
 }
 
 const experiment = (found) => found.experiment.length ? make("section", {}, make("h2", {}, "Experiment"), grid([["Property"], ["Value", "number"], ["Unit"], ["State"], ["Confidence"], ["Source"]], found.experiment.map((one) =>

@@ -58,8 +58,9 @@ async function search(kind, text) {
   return go({ ...NOTHING, polymer: text });
 }
 
-/** Open the study, or else the polymer, of a key; whether there is one. */
+/** Open the study, or else the polymer, of a key; whether there is one. What cannot be a pattern must be a key. */
 async function openKey(key) {
+  let problem = null;
   for (const [path, name] of [["studies", "study"], ["polymers", "unit"]]) {
     try {
       await ask(`${path}/${key}`, {}, "key");
@@ -67,8 +68,10 @@ async function openKey(key) {
       return true;
     } catch (error) {
       if (![404, 422].includes(error.status)) throw error;
+      problem ??= error;
     }
   }
+  if (/[def]/.test(key)) throw problem;
   return false;
 }
 

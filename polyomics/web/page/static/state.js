@@ -33,9 +33,15 @@ export function address(changes) {
   return `#${path}${[...query].length ? `?${query}` : ""}`;
 }
 
-export const go = (changes) => {
-  location.hash = address(changes);
-};
+/** No filter, in the usual order, as a table. */
+export const EVERYTHING = Object.fromEntries([...FILTERS, "sort", "offset", "view"].map((name) => [name, ""]));
+
+/** Change the address; where that changes nothing, such as after a failure, ask again. */
+export function go(changes) {
+  const wanted = address(changes);
+  if (wanted === (location.hash || "#/")) dispatchEvent(new Event("hashchange"));
+  else location.hash = wanted;
+}
 
 export const filters = (state) => Object.fromEntries(FILTERS.filter((name) => state[name]).map((name) => [name, state[name]]));
 

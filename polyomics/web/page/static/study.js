@@ -49,7 +49,8 @@ function cellText(study) {
 
 /** The usual properties in large figures. */
 function highlights(study, facts) {
-  const known = Object.fromEntries(study.measurements.map((one) => [one.name, one]));
+  const isOwn = (one) => one.temperature_k === study.temperature_k;
+  const known = Object.fromEntries(study.measurements.toReversed().sort((a, b) => isOwn(a) - isOwn(b)).map((one) => [one.name, one])); // the last counts
   const shown = facts.usual.filter((name) => known[name]).slice(0, 5).map((name) => known[name]);
   if (!shown.length) return null;
   return make("div", { class: "highlights" }, shown.map((one) => make("div", {},

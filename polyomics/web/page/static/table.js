@@ -1,13 +1,16 @@
 // The studies as a table that is sorted by its heads; on a phone every row is a card.
 import { ask } from "./api.js";
-import { byId, fill, make, options } from "./dom.js";
+import { byId, fill, make, options, refill } from "./dom.js";
 import { headOf, titleOf } from "./filters.js";
 import { smallDrawing, valueCell } from "./pieces.js";
 import { PAGE, address, filters, go, shownColumns } from "./state.js";
 import { count, unitText } from "./text.js";
+import { hideTip } from "./tip.js";
 
+const SORTED_BY = { created: "oldest first", psmiles: "repeat unit, rising", "-psmiles": "repeat unit, falling", similarity: "least similar first" };
 const LONG = 18; // characters of a head that wants more room
 let shown = "";
+let asking = null;
 
 export async function showTable(state, facts) {
   const columns = shownColumns(state, facts);
@@ -18,6 +21,7 @@ export async function showTable(state, facts) {
   if (shown === JSON.stringify(question)) return; // back from a study: as it was left
   byId("table").setAttribute("aria-busy", "true");
   shown = "";
+  asking = question;
   let found;
   try {
     found = await ask("studies", question);
@@ -25,15 +29,17 @@ export async function showTable(state, facts) {
     if (error.name !== "AbortError") clear();
     throw error;
   } finally {
-    byId("table").removeAttribute("aria-busy");
+    if (asking === question) byId("table").removeAttribute("aria-busy");
   }
+  if (!found.items.length && found.total) return go({ offset: "" }); // an old address of a longer list
   shown = JSON.stringify(question);
   const similar = Boolean(state.similar_to);
   byId("count").textContent = count(found.total, "study", "studies");
   head(byId("table").tHead, columns, sort, facts, similar);
   fill(byId("table").tBodies[0], found.items.length ? found.items.map((item) => row(item, columns, facts, similar)) : nothing(state, facts));
   byId("table").parentElement.scrollTo(0, 0);
-  pages(found, offset);
+  hideTip();
+  return pages(found, offset);
 }
 
 /** The order asked for; the newest first if this database has no such property, or nothing to be similar to. */
@@ -67,6 +73,7 @@ function whyNothing({ polymer }, facts) {
 /** On a phone the table has no heads, so that a list sorts it; elsewhere the list is not shown. */
 function showSorting(state, columns, sort, facts) {
   const entries = [["-created", "newest first"], ...(state.similar_to ? [["-similarity", "most similar first"]] : []),
+    ...["created", "psmiles", "-psmiles", "similarity"].filter((name) => name === sort).map((name) => [name, SORTED_BY[name]]),
     ...columns.flatMap((name) => [[`-${name}`, `${titleOf(facts, name)}, falling`], [name, `${titleOf(facts, name)}, rising`]])];
   options(byId("sort"), entries, sort);
   byId("sort").onchange = () => go({ sort: byId("sort").value, offset: "" });
@@ -75,10 +82,10 @@ function showSorting(state, columns, sort, facts) {
 function head(element, columns, sort, facts, similar) {
   const direction = (name) => (sort === name ? "ascending" : sort === `-${name}` ? "descending" : "none");
   const cell = (name, text, unit = "", kind = "") => make("th", { scope: "col", class: kind, "aria-sort": direction(name) },
-    make("button", { type: "button", onclick: () => go({ sort: sort === `-${name}` ? name : `-${name}`, offset: "" }) },
+    make("button", { type: "button", "data-keep": name, onclick: () => go({ sort: sort === `-${name}` ? name : `-${name}`, offset: "" }) },
       make("span", {}, text), make("span", { class: "arrow", "aria-hidden": "true" }, direction(name) === "ascending" ? "↑" : direction(name) === "descending" ? "↓" : "")),
     kind.startsWith("number") ? make("span", { class: "unit" }, unitText(unit) || " ") : null);
-  fill(element, make("tr", {}, make("th", { scope: "col", class: "picture" }, make("span", { class: "hidden" }, "Structure")), cell("psmiles", "Polymer", "", "smiles-head"), make("th", { scope: "col" }, "Class"),
+  refill(element, make("tr", {}, make("th", { scope: "col", class: "picture" }, make("span", { class: "hidden" }, "Structure")), cell("psmiles", "Polymer", "", "smiles-head"), make("th", { scope: "col" }, "Class"),
     similar ? cell("similarity", "Similarity", "", "number") : null,
     columns.map((name) => cell(name, headOf(facts, name), facts.byName[name]?.unit, headOf(facts, name).length > LONG ? "number long" : "number")), make("th", { scope: "col" }, "From")));
 }
@@ -108,8 +115,8 @@ function from(item) {
 
 function pages(found, offset) {
   const last = Math.max(0, Math.floor((found.total - 1) / PAGE) * PAGE);
-  const button = (text, to, off) => make("button", { type: "button", disabled: off, onclick: () => go({ offset: to ? String(to) : "" }) }, text);
-  fill(byId("pages"), found.total > PAGE ? [
+  const button = (text, to, off) => make("button", { type: "button", "data-keep": text, disabled: off, onclick: () => go({ offset: to ? String(to) : "" }) }, text);
+  refill(byId("pages"), found.total > PAGE ? [
     button("First", 0, offset === 0), button("Previous", Math.max(0, offset - PAGE), offset === 0),
     make("span", { class: "quiet" }, `${(offset + 1).toLocaleString("en")} to ${Math.min(offset + PAGE, found.total).toLocaleString("en")} of ${found.total.toLocaleString("en")}`),
     button("Next", offset + PAGE, offset >= last), button("Last", last, offset >= last)] : []);

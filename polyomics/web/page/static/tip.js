@@ -18,7 +18,10 @@ export const hideTip = () => {
 
 /** Give an element a tip, for the mouse, the keyboard and a finger. */
 export function withTip(element, content) {
-  const show = () => showTip(element.getBoundingClientRect(), content());
+  const show = () => {
+    showTip(element.getBoundingClientRect(), content());
+    element.setAttribute("aria-describedby", "tip");
+  };
   for (const event of ["mouseenter", "focus", "click"]) element.addEventListener(event, show);
   for (const event of ["mouseleave", "blur"]) element.addEventListener(event, hideTip);
   element.addEventListener("click", (event) => event.stopPropagation());
