@@ -95,8 +95,8 @@ async function show() {
   document.querySelector(".columns").classList.toggle("single", isPage);
   try {
     if (!isPage) return await showList(state, isShown);
-    const { showPolymer, showStudy } = { ...await import("./polymer.js"), ...await import("./study.js") };
-    if (isShown()) await (state.study ? showStudy(state.study, facts) : showPolymer(state.unit, facts));
+    const showPage = state.study ? (await import("./study.js")).showStudy : (await import("./polymer.js")).showPolymer;
+    if (isShown()) await showPage(state.study || state.unit, facts);
   } catch (error) {
     if (!isShown() || error.name === "AbortError") return;
     if (isPage) fill(byId("page"), make("p", {}, make("a", { href: address({}) }, "← all results")));

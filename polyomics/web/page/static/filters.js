@@ -1,14 +1,13 @@
 // The form of filters, and the chips that say which of them are in use.
 import { tell } from "./api.js";
 import { byId, fill, make, options, refill } from "./dom.js";
-import { MOST_COLUMNS, go } from "./state.js";
+import { EVERYTHING, MOST_COLUMNS, go } from "./state.js";
 import { capital, count, plain, unitText, words } from "./text.js";
 
 const FIELDS = ["class", "property", "minimum", "maximum", "where", "similarity", "source", "preset", "status", "without_flag"];
 const BOXES = ["equilibrated", "unflagged"];
 const STATUSES = ["done", "running", "queued", "failed", "cancelled"];
 const ANY = ["", "any"];
-const NOTHING = Object.fromEntries([...FIELDS, ...BOXES, "polymer", "smarts", "similar_to", "campaign", "temperature_k", "offset"].map((name) => [name, ""]));
 
 export function setUpFilters(facts) {
   const form = byId("filter"), field = form.elements;
@@ -25,7 +24,7 @@ export function setUpFilters(facts) {
   });
   form.addEventListener("reset", (event) => {
     event.preventDefault();
-    go({ ...NOTHING, sort: "" });
+    go(EVERYTHING);
   });
   if (matchMedia("(max-width: 60rem)").matches) byId("filters").open = false;
 }

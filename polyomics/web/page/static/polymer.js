@@ -23,8 +23,8 @@ function head({ polymer, n_studies: n }, name) {
   const facts = [["Class", (polymer.classes.length ? polymer.classes : ["unclassified"]).join(", ")], ["Repeat unit", `${formulaText(polymer.formula)}, ${polymer.molar_mass_g_mol.toFixed(2)} g/mol`], ["Studies", n.toLocaleString("en")], ["Key", polymer.key]];
   return make("div", { class: "top" }, drawing(polymer.psmiles, 360, 220, `structure of ${polymer.psmiles}`),
     make("div", {}, title(polymer.psmiles, name),
-      make("p", { class: "badges" }, make("a", { href: address({ ...EVERYTHING, polymer: polymer.psmiles }) }, "Its studies in the table"),
-        make("a", { href: address({ ...EVERYTHING, similar_to: polymer.psmiles, sort: "-similarity" }) }, "Similar polymers")),
+      make("p", { class: "badges" }, make("a", { href: address({ ...EVERYTHING, view: "", polymer: polymer.psmiles }) }, "Its studies in the table"),
+        make("a", { href: address({ ...EVERYTHING, view: "", similar_to: polymer.psmiles, sort: "-similarity" }) }, "Similar polymers")),
       make("dl", { class: "facts" }, facts.map(([term, text]) => make("div", {}, make("dt", {}, term), make("dd", { class: term === "Key" ? "unit-text" : "" }, text))))));
 }
 

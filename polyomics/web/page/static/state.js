@@ -33,8 +33,8 @@ export function address(changes) {
   return `#${path}${[...query].length ? `?${query}` : ""}`;
 }
 
-/** No filter, in the usual order, as a table. */
-export const EVERYTHING = Object.fromEntries([...FILTERS, "sort", "offset", "view"].map((name) => [name, ""]));
+/** No filter, from the start, in the usual order. */
+export const EVERYTHING = Object.fromEntries([...FILTERS, "sort", "offset"].map((name) => [name, ""]));
 
 /** Change the address; where that changes nothing, such as after a failure, ask again. */
 export function go(changes) {

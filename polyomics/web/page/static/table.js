@@ -73,7 +73,7 @@ function whyNothing({ polymer }, facts) {
 /** On a phone the table has no heads, so that a list sorts it; elsewhere the list is not shown. */
 function showSorting(state, columns, sort, facts) {
   const entries = [["-created", "newest first"], ...(state.similar_to ? [["-similarity", "most similar first"]] : []),
-    ...["created", "psmiles", "-psmiles", "similarity"].filter((name) => name === sort).map((name) => [name, SORTED_BY[name]]),
+    ...(SORTED_BY[sort] ? [[sort, SORTED_BY[sort]]] : []),
     ...columns.flatMap((name) => [[`-${name}`, `${titleOf(facts, name)}, falling`], [name, `${titleOf(facts, name)}, rising`]])];
   options(byId("sort"), entries, sort);
   byId("sort").onchange = () => go({ sort: byId("sort").value, offset: "" });
