@@ -99,7 +99,7 @@ def read_studies(store: Store, selection: Selection, *, limit: int | None = None
     """The studies that fit, or a part of them; `limit` and `offset` of the selection may be of values instead."""
     similar = similarities_of(store, selection)
     columns = (Study.id, Study.polymer_id, *IDENTITY.values())
-    chosen = chosen_studies(select(*columns), store, selection, similar)
+    chosen = chosen_studies(select(*columns).join(Polymer, Polymer.id == Study.polymer_id), store, selection, similar)
     with store.reading() as connection:
         rows = connection.execute(chosen.order_by(Study.id).limit(limit).offset(offset)).all()
     ids, polymer_ids, *found = zip(*rows, strict=True) if rows else ((),) * len(columns)

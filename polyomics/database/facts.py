@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Text, cast, func, select
 
 from polyomics.database.store import Store
-from polyomics.database.tables import MeasurementRow, Polymer, Study
+from polyomics.database.tables import FlagSet, MeasurementRow, Polymer, Study
 
 MOST_FLAGS = 200
 """Flags that are listed; there are some dozens."""
@@ -92,6 +92,6 @@ def _by_class(connection: Connection) -> dict[str, int]:
 
 def _flags(connection: Connection) -> tuple[str, ...]:
     """All flags: there are few different sets of them."""
-    sets = connection.scalars(select(cast(MeasurementRow.flags, Text)).distinct().limit(10_000))
+    sets = connection.scalars(select(FlagSet.flags).distinct().limit(10_000))
     counted = Counter(flag for one in sets for flag in json.loads(one))
     return tuple(sorted(flag for flag, _ in counted.most_common(MOST_FLAGS)))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from polyomics.database import tables
 from polyomics.database.rows import Polymer
 from polyomics.database.submission import ENTERING_LOCK, split_spec, whole_spec
-from polyomics.database.writes import checked_run_folder, conditions_text, dialect_insert, now, storable
+from polyomics.database.writes import checked_run_folder, conditions_text, dialect_insert, keep_flag_sets, now, storable
 from polyomics.records import Criterion, Failure, Measurement
 
 if TYPE_CHECKING:
@@ -269,6 +269,7 @@ def _put_children(connection: Connection, studies: Sequence[tuple[int, FinishedS
     for table, rows in children:
         if rows:
             connection.execute(dialect_insert(connection, table), rows)
+    keep_flag_sets(connection, [number for number, _ in studies])
 
 
 def _measurement(study_id: int, item: Measurement) -> dict[str, Any]:

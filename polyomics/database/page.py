@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from polyomics.database.listing import is_one_of
 from polyomics.database.rows import StudySummary
-from polyomics.database.selection import Selection, chosen_studies, refuse_unknown, similarities_of, value_tests
+from polyomics.database.selection import Selection, chosen_studies, refuse_unknown, similarities_of
 from polyomics.database.store import Store, study_query, summary_fields
 from polyomics.database.tables import MeasurementRow, Polymer, Study
 from polyomics.errors import InvalidSettings
@@ -106,15 +106,11 @@ def study_page(
     similarities = similarities_of(store, selection)
     chosen = chosen_studies(select(Study.id), store, selection, similarities)
     with store.reading() as connection:
-        if value_tests(selection) and selection.property is None:  # looks at all values of all studies: once is enough
-            found = list(connection.scalars(chosen))
-            chosen = select(Study.id).join(Polymer).where(is_one_of(Study.id, found))
-        total = connection.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+        total = _count(connection, chosen)
         if sort == "similarity":
             ids = _by_similarity(connection, chosen, similarities, descending)[offset : offset + limit]
         elif sort in SORTED_BY:
-            ordered = chosen.order_by(*_order(sort, descending))
-            ids = list(connection.scalars(ordered.offset(offset).limit(limit)))
+            ids = list(connection.scalars(_ordered(chosen, sort, descending).offset(offset).limit(limit)))
         else:
             ids = _by_value(connection, chosen, sort, descending, offset, limit)
         wanted = study_query().add_columns(Study.id, Study.polymer_id).where(is_one_of(Study.id, ids))
@@ -137,36 +133,48 @@ def _by_similarity(
     return [study_id for _, study_id in ranked]
 
 
-def _order(sort: str, descending: bool) -> list[Any]:
+def _ordered(chosen: Select[Any], sort: str, descending: bool) -> Select[Any]:
+    if sort == "psmiles":
+        chosen = chosen.join(Polymer, Polymer.id == Study.polymer_id)
     columns = (Study.created if sort == "created" else Polymer.psmiles, Study.id)
-    return [column.desc() if descending else column.asc() for column in columns]
+    return chosen.order_by(*(column.desc() if descending else column.asc() for column in columns))
 
 
 def _by_value(
     connection: Connection, chosen: Select[Any], name: str, descending: bool, offset: int, limit: int
 ) -> list[int]:
     """Ids of a page of studies by the value of a property that they are shown with; then those without."""
-    value, other = MeasurementRow, aliased(MeasurementRow)
-    has_better = (
-        select(other.id)
-        .where(other.study_id == value.study_id, other.name == value.name, other.id != value.id)
-        .where((_rank(other) < _rank(value)) | ((_rank(other) == _rank(value)) & (other.id < value.id)))
-        .correlate(value, Study)
-    )
-    shown = (
-        select(value.study_id)
-        .join(Study, Study.id == value.study_id)
-        .where(value.name == name, value.study_id.in_(chosen), ~has_better.exists())
-    )
+    value = MeasurementRow
+    shown = select(value.study_id).where(value.name == name, value.study_id.in_(chosen))
+    if _has_several_values(connection, name):
+        shown = shown.join(Study, Study.id == value.study_id).where(~_is_hidden())
     order = (value.value.desc(), value.study_id.desc()) if descending else (value.value, value.study_id)
     ids = list(connection.scalars(shown.order_by(*order).offset(offset).limit(limit)))
     if len(ids) < limit:
-        having = select(value.study_id).where(value.name == name)
-        counted = having.where(value.study_id.in_(chosen)).distinct().subquery()
-        n_having = connection.execute(select(func.count()).select_from(counted)).scalar_one()
-        without = chosen.where(Study.id.not_in(having)).order_by(Study.id.desc() if descending else Study.id)
-        ids += connection.scalars(without.offset(max(0, offset - n_having)).limit(limit - len(ids)))
+        without = chosen.where(Study.id.not_in(select(value.study_id).where(value.name == name)))
+        without = without.order_by(Study.id.desc() if descending else Study.id)
+        before = max(0, offset - _count(connection, shown))
+        ids += connection.scalars(without.offset(before).limit(limit - len(ids)))
     return ids
+
+
+def _has_several_values(connection: Connection, name: str) -> bool:
+    """Whether any study has several values of a property; most properties have one a study, which is quick to see."""
+    value = MeasurementRow
+    several = select(value.study_id).where(value.name == name).group_by(value.study_id).having(func.count() > 1)
+    return connection.execute(several.limit(1)).first() is not None
+
+
+def _is_hidden() -> ColumnElement[bool]:
+    """That the study of a value is shown with another one."""
+    value, other = MeasurementRow, aliased(MeasurementRow)
+    is_better = (_rank(other) < _rank(value)) | ((_rank(other) == _rank(value)) & (other.id < value.id))
+    same = (other.study_id == value.study_id, other.name == value.name, other.id != value.id)
+    return select(other.id).where(*same, is_better).correlate(value, Study).exists()
+
+
+def _count(connection: Connection, statement: Select[Any]) -> int:
+    return connection.execute(select(func.count()).select_from(statement.subquery())).scalar_one()
 
 
 def _rank(value: Any) -> Any:
@@ -213,7 +221,7 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
     for name in (x, y):
         chosen = chosen.where(Study.id.in_(select(MeasurementRow.study_id).where(MeasurementRow.name == name)))
     with store.reading() as connection:
-        ids = sorted(connection.scalars(chosen))
+        ids = sorted(connection.scalars(chosen).all())
         total = len(ids)
         if total > limit:
             ids = [ids[i * total // limit] for i in range(limit)]
@@ -221,7 +229,7 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
         for row in _shown(connection, ids, (x, y)):
             values.setdefault((row.study_id, row.name), row)
         columns = select(Study.id, Study.key, Polymer.psmiles, Polymer.polymer_class).join(Polymer)
-        about = {row.id: row for row in connection.execute(columns.where(is_one_of(Study.id, ids)))}
+        about = {row.id: row for row in connection.execute(columns.where(is_one_of(Study.id, ids))).all()}
     points = []
     units = {x: "1", y: "1"}
     for one in ids:

@@ -36,7 +36,7 @@ from polyomics.records import Record
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every version of the tables, oldest first; the last is what this code reads and writes."""
 VERSION_TABLE = "polyomics_version"
 """Ours alone, so that other programs' tables may live in the same PostgreSQL database."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Select, SQLColumnExpression, Text, cast, select
 
 from polyomics.database.condition import study_condition
 from polyomics.database.listing import is_one_of
@@ -19,6 +19,7 @@ from polyomics.database.tables import (
     Campaign,
     CampaignStudy,
     CriterionRow,
+    FlagSet,
     MeasurementRow,
     Polymer,
     Provenance,
@@ -179,7 +180,7 @@ def chosen_studies(
     selection: Selection,
     similar: Mapping[int, float] | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """A statement on studies, joined with their polymers, for those that fit; see `query_studies`.
+    """A statement on studies for those that fit; see `query_studies`.
 
     Args:
         statement: Selects from studies.
@@ -187,8 +188,7 @@ def chosen_studies(
         selection: Which studies.
         similar: What `similarities_of` says, where that is known already.
     """
-    joined = statement.join(Polymer, Polymer.id == Study.polymer_id)
-    return _fitting(joined, selection, _known(store, selection, ()), polymers_of(store, selection, similar))
+    return _fitting(statement, selection, _known(store, selection, ()), polymers_of(store, selection, similar))
 
 
 def _fitting(
@@ -299,7 +299,9 @@ def _of_study(
     if selection.polymer_class is not None:
         name = class_name(selection.polymer_class)
         classes = cast(Polymer.classes, Text)
-        statement = statement.where((Polymer.polymer_class == name) | classes.contains(f'"{name}"', autoescape=True))
+        statement = statement.where(
+            _of_polymer((Polymer.polymer_class == name) | classes.contains(f'"{name}"', autoescape=True))
+        )
     if selection.source is not None:
         statement = statement.where(Study.source == ("" if selection.source == COMPUTED else selection.source))
     if selection.campaign is not None:
@@ -311,7 +313,8 @@ def _of_study(
     if selection.where is not None:
         statement = statement.where(study_condition(selection.where, known))
     if selection.polymer is not None:
-        statement = statement.where((Polymer.key == selection.polymer) | (Polymer.psmiles == selection.polymer))
+        is_it = (Polymer.key == selection.polymer) | (Polymer.psmiles == selection.polymer)
+        statement = statement.where(_of_polymer(is_it))
     if selection.preset is not None:
         statement = statement.where(Study.preset == selection.preset)
     if selection.status is not None:
@@ -324,32 +327,37 @@ def _of_study(
     return statement
 
 
-def value_tests(selection: Selection) -> list[Any]:
+def _of_polymer(test: ColumnElement[bool]) -> ColumnElement[bool]:
+    """That the polymer of a study satisfies a test."""
+    return Study.polymer_id.in_(select(Polymer.id).where(test))
+
+
+def value_tests(selection: Selection) -> list[ColumnElement[bool]]:
     """What a value must satisfy itself, beside what its study must."""
-    tests: list[Any] = []
+    tests: list[ColumnElement[bool]] = []
     if selection.property is not None:
         tests.append(MeasurementRow.name == selection.property)
     if selection.minimum is not None:
         tests.append(MeasurementRow.value >= selection.minimum)
     if selection.maximum is not None:
         tests.append(MeasurementRow.value <= selection.maximum)
-    flags = cast(MeasurementRow.flags, Text)
-    if selection.unflagged:
-        tests.append(flags == "[]")
+    return [*tests, *_flag_tests(selection, cast(MeasurementRow.flags, Text))]
+
+
+def _flag_tests(selection: Selection, flags: SQLColumnExpression[str]) -> list[ColumnElement[bool]]:
+    """What the flags of one value, as text of a JSON list, must satisfy."""
+    tests = [flags == "[]"] if selection.unflagged else []
     tests.extend(flags.contains(f'"{flag}"', autoescape=True) for flag in selection.with_flags)
     tests.extend(~flags.contains(f'"{flag}"', autoescape=True) for flag in selection.without_flags)
     return tests
 
 
 def _has_value(selection: Selection) -> list[ColumnElement[bool]]:
-    """That a study has a value which satisfies its tests: by the index of the property, or else one study at a time."""
-    tests = value_tests(selection)
-    if not tests:
-        return []
-    found = select(MeasurementRow.study_id).where(*tests)
+    """That a study has a value which satisfies its tests; which flags its values have is kept beside them."""
     if selection.property is not None:
-        return [Study.id.in_(found)]
-    return [found.where(MeasurementRow.study_id == Study.id).correlate(Study).exists()]
+        return [Study.id.in_(select(MeasurementRow.study_id).where(*value_tests(selection)))]
+    tests = _flag_tests(selection, FlagSet.flags)
+    return [Study.id.in_(select(FlagSet.study_id).where(*tests))] if tests else []
 
 
 def class_name(text: str) -> str:

@@ -161,6 +161,7 @@ class Study(Base):
         UniqueConstraint("key"),
         Index(None, "polymer_id"),
         Index(None, "status", "created"),
+        Index(None, "created"),
         Index(None, "source"),
         Index("ix_study_waiting", "status", "pool", "priority", "id", "segment_gpu_s", "gpu_hours"),
         one_of("status", STUDY_STATUSES),
@@ -392,6 +393,20 @@ class MeasurementRow(Base):
     temperature_k: Mapped[float | None]
     pressure_bar: Mapped[float | None]
     conditions: Mapped[str]
+
+
+class FlagSet(Base):
+    """A set of flags that values of a study carry, once however many do: few rows to look through for flags.
+
+    Follows from the values, and is written with them (`writes.keep_flag_sets`).
+    """
+
+    __tablename__ = "flag_set"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    study_id: Mapped[int] = mapped_column(RowId, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
+    flags: Mapped[str] = mapped_column(Text, primary_key=True)
+    """As in `measurement`: the text of a JSON list."""
 
 
 class CriterionRow(Base):

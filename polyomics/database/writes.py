@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, text, update
+from sqlalchemy import Connection, Row, Text, cast, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from polyomics.database import tables
 from polyomics.database.keys import not_found
+from polyomics.database.listing import is_one_of
 from polyomics.database.rows import Artifact, relative_path
 from polyomics.errors import InvalidSettings, LeaseLost, StudyCancelled
 from polyomics.records import Criterion, Failure, Measurement
@@ -159,6 +160,16 @@ def put_measurements(connection: Connection, study_id: int, measurements: Iterab
         }
     unique = ("study_id", "name", "conditions")
     replace(connection, tables.MeasurementRow, [rows[name] for name in sorted(rows)], unique=unique)
+    if rows:
+        keep_flag_sets(connection, [study_id])
+
+
+def keep_flag_sets(connection: Connection, study_ids: Iterable[int]) -> None:
+    """Note which sets of flags the values of some studies carry now; after every change of values."""
+    value, kept, ids = tables.MeasurementRow, tables.FlagSet, list(study_ids)
+    connection.execute(delete(kept).where(is_one_of(kept.study_id, ids)))
+    found = select(value.study_id, cast(value.flags, Text)).where(is_one_of(value.study_id, ids)).distinct()
+    connection.execute(insert(kept).from_select(["study_id", "flags"], found))
 
 
 def put_criteria(connection: Connection, study_id: int, criteria: Iterable[Criterion]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from polyomics.database import Polymer, Store, query
+from polyomics.database import Polymer, Store, query, query_studies
 from polyomics.database.imports import (
     FinishedStudy,
     facts_of,
@@ -80,6 +80,14 @@ def test_what_is_there_stays_and_is_not_doubled(store: Store) -> None:
     assert put_finished(store, [finished(1, density=9.0), finished(2), finished(2)]) == {finished(2).key}
     assert [row.value for row in query(store, property="density")] == [0.85, 0.85]
     assert put_finished(store, []) == set()
+
+
+def test_it_is_found_by_its_flags(store: Store) -> None:
+    put_finished(store, [finished(1)])
+    flags = {one.flags for one in finished(1).measurements}
+    assert flags
+    assert all(len(query_studies(store, with_flags=one, unflagged=not one)) == 1 for one in flags)
+    assert query_studies(store, with_flags=("never_given",)) == []
 
 
 def test_a_batch_that_cannot_be_stored_leaves_nothing(store: Store) -> None:

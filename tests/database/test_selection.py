@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from polyomics.database import Polymer, Selection, Store, query, query_studies, select_results
 from polyomics.database.condition import DEEPEST, LONGEST, study_condition
@@ -132,6 +133,43 @@ def test_range_of_a_property(store: Store, values: Values, name: str, bounds: li
         if low <= value <= high and not (unflagged and value < -1)
     ]
     assert [(row.study_key, row.value) for row in rows] == expected
+
+
+FLAGS = st.lists(st.sampled_from(["a", "b", "c_d", "cxd"]), unique=True, max_size=2).map(tuple)
+
+
+@SHARED
+@given(
+    written=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(NAMES), FLAGS), max_size=8),
+    with_flags=FLAGS,
+    without_flags=FLAGS,
+    unflagged=st.booleans(),
+)
+def test_studies_by_the_flags_of_their_values(
+    store: Store,
+    add_study: Callable[..., str],
+    written: list[tuple[int, str, tuple[str, ...]]],
+    with_flags: tuple[str, ...],
+    without_flags: tuple[str, ...],
+    unflagged: bool,
+) -> None:
+    """Whatever values came in place of others, the flags that are searched are those of the values that are there."""
+    with store.writing() as connection:
+        connection.execute(text("DELETE FROM study"))
+    keys = [add_study(store, f"flagged{number}") for number in range(4)]
+    held: dict[tuple[str, str], tuple[str, ...]] = {}
+    for number, name, flags in written:
+        value = Measurement(name=name, value=1.0, stderr=0.1, unit="1", n_independent=5, flags=flags)
+        store.record_measurements(keys[number], [value])
+        held[keys[number], name] = flags
+    fitting = {
+        key
+        for (key, _), flags in held.items()
+        if set(with_flags) <= set(flags) and not set(without_flags) & set(flags) and not (unflagged and flags)
+    }
+    asked = {"with_flags": with_flags, "without_flags": without_flags, "unflagged": unflagged}
+    wanted = fitting if any(asked.values()) else set(keys)
+    assert {study.key for study in query_studies(store, **asked)} == wanted
 
 
 def test_filters_together(store: Store, values: Values) -> None:

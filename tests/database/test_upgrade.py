@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from polyomics.database import Store, downgrade, inspect_schema, schema, upgrade
+from polyomics.database import Store, downgrade, inspect_schema, query_studies, schema, upgrade
 from polyomics.database.queue import Queue
 from polyomics.database.rows import Holder
 from polyomics.database.workers import enter_worker, take_duty
@@ -103,6 +103,8 @@ def test_a_database_from_before_the_queue(
             assert found.created.isoformat() == "2026-01-02T03:04:05.678901+00:00"
         assert len(rows_of("protocol")) == 3  # two, and the empty one
         assert [item.value for item in store.study("done").measurements] == [0.85]
+        assert [item.key for item in query_studies(store, unflagged=True)] == ["done"]
+        assert query_studies(store, with_flags=("drifting",)) == []
         assert [item.kind for item in store.study("failed").failures] == ["SimulationUnstable"]
         assert store.counts() == {"queued": 2, "running": 0, "done": 1, "failed": 1, "cancelled": 0}
         queue = Queue(store)
