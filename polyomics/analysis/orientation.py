@@ -46,6 +46,21 @@ def chords_nm(positions_nm: Array) -> Array:
     return positions_nm[..., 2:, :] - positions_nm[..., :-2, :]
 
 
+def bends_nm(positions_nm: Array) -> Array:
+    """Vectors across the chain: to every atom but the ends from the middle between its neighbours along the chain.
+
+    They turn with every change of a torsion, where `chords_nm` turn with the chain. An atom whose bonds are in line has
+    none to speak of.
+
+    Args:
+        positions_nm: Positions along chains [nm], shape=(..., n_atoms, 3).
+
+    Returns:
+        Vectors [nm], shape=(..., n_atoms - 2, 3).
+    """
+    return positions_nm[..., 1:-1, :] - 0.5 * (positions_nm[..., 2:, :] + positions_nm[..., :-2, :])
+
+
 def unit_vectors(vectors: ArrayLike) -> Array:
     """Vectors scaled to length 1, shape=(..., 3)."""
     values = np.asarray(vectors, dtype=np.float64)

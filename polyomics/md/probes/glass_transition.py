@@ -35,6 +35,7 @@ class _Cooling:
     segment_ps: float
     report_ps: float
     control_ps: float = 0.2
+    frame_ps: float | None = None
 
 
 # Longest simulated time, from a melt at 680 K down to 20 K, and that of cooling that ends 400 K below the melt:
@@ -44,9 +45,17 @@ class _Cooling:
 #   accurate   400, 100, 25 K/ns:          35 ns, usually 22 ns
 COOLINGS: dict[Effort, tuple[_Cooling, ...]] = {
     "smoke": tuple(_Cooling(step_k, 0.48, 0.48, 0.04, 0.04) for step_k in (40, 30, 20)),
-    "demo": (_Cooling(20, 150, 25, 0.8),),
-    "standard": (_Cooling(20, 20, 20, 0.4), _Cooling(20, 50, 50, 1.0), _Cooling(20, 200, 100, 2.0)),
-    "accurate": (_Cooling(10, 25, 25, 0.4, 0.2), _Cooling(10, 100, 100, 1.0, 1.0), _Cooling(10, 400, 200, 2.0, 1.0)),
+    "demo": (_Cooling(20, 150, 25, 0.8, frame_ps=2.0),),
+    "standard": (
+        _Cooling(20, 20, 20, 0.4),
+        _Cooling(20, 50, 50, 1.0),
+        _Cooling(20, 200, 100, 2.0, frame_ps=4.0),
+    ),
+    "accurate": (
+        _Cooling(10, 25, 25, 0.4, 0.2),
+        _Cooling(10, 100, 100, 1.0, 1.0),
+        _Cooling(10, 400, 200, 2.0, 1.0, frame_ps=8.0),
+    ),
 }
 
 
@@ -110,6 +119,7 @@ def _cooling(target: Target, effort: Effort, one: _Cooling, after: str) -> Stage
         segment_ps=one.segment_ps,
         report_ps=one.report_ps,
         control_ps=one.control_ps,
+        frame_ps=one.frame_ps,
         pressure_bar=target.pressure_bar,
         lowest_k=LOWEST_K,
         max_extensions=0 if is_smoke else pieces - 1,

@@ -1,0 +1,267 @@
+"""How fast segments of chains turn, and the temperature below which they turn too slowly to follow a cooling.
+
+The correlation of the directions u of segments, C(t) = <3 (u(0)·u(t))² - 1>/2, falls from 1 to nought; τ is the time at
+which it has fallen to 1/e. In a melt it grows ever faster on cooling, after the law of Vogel, Fulcher and Tammann,
+ln τ = A + B/(T - T_0). A liquid that is cooled at the rate q stays in equilibrium as long as it relaxes faster than
+cooling changes it, and falls out of it where
+
+    q |dτ/dT| = q τ B / (T - T_0)² = 1,
+
+which is the glass transition at that rate (Cooper & Gupta 1982, "Lillie number"). Directions are counted one by one, so
+that a cell of a thousand atoms, whose volume says little, has hundreds of them; and only the melt is needed, no glass.
+It is the transition of the motion that turns segments; where other motions go on below it, that of the volume is lower.
+
+A is the least certain of the three parameters, and a decade of times says nothing of it. It is taken to be the same in
+all polymers, as Williams, Landel & Ferry found, with two decades of doubt (see `cooling_rate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from polyomics.analysis.cooling_rate import WLF_C1, WLF_C1_RANGE
+from polyomics.analysis.statistics import Estimate
+from polyomics.errors import NotIdentifiable
+
+Array = NDArray[np.float64]
+
+LOG_ATTEMPT_PS = float(np.log(1e14) - WLF_C1 * np.log(10.0))
+"""A: ln τ far above the transition [ps], from the constant C_1 of Williams, Landel & Ferry at τ = 100 s."""
+ATTEMPT_DECADES = WLF_C1_RANGE
+"""Half the difference that so many decades more or less of it make is added to the error."""
+FEWEST_TEMPERATURES = 4
+"""Relaxation times the law is fitted to; it has two parameters."""
+LONGEST_LAG_PART = 0.5
+"""Part of a hold that correlations are followed over."""
+FURTHEST = 2.0
+"""A relaxation time of more than so many times the longest lag is not read off."""
+FURTHEST_FALL = 5.0
+"""τ at the transition may be so many times the longest one that was seen."""
+BLOCK = 8
+"""Neighbouring segments of a chain that are drawn together by the bootstrap, since they turn together."""
+
+_HIGH, _LOW = 0.75, 0.15
+_LEAST_FALL = 0.6
+_FEWEST_LAGS = 3
+_TINY = 1e-3
+_LARGEST_STDERR_K = 40.0
+_N_BOOTSTRAP = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Correlations:
+    """Correlations of directions at one temperature."""
+
+    temperature_k: float
+    """The temperature [K]."""
+    lags_ps: Array
+    """Times apart [ps], the first one frame, shape=(n_lags,)."""
+    blocks: Array
+    """C at these lags, of blocks of neighbouring segments, shape=(n_blocks, n_lags)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentalTransition:
+    """Where segments fall behind the cooling."""
+
+    estimate: Estimate
+    """The temperature [K]. Flags: `not_linear`: relaxation times leave the law by more than their errors, which the
+    error bar counts; `few_points`: from four temperatures."""
+    temperature_k: Array
+    """Temperatures with a relaxation time [K], rising, shape=(n,)."""
+    relaxation_ps: Array
+    """Relaxation times τ [ps], as many."""
+    log_stderr: Array
+    """Standard errors of ln τ, as many."""
+    log_attempt_ps: float
+    """A."""
+    strength_k: float
+    """B [K]."""
+    vogel_k: float
+    """T_0 [K]."""
+    arrest_ps: float
+    """τ at the transition [ps]."""
+
+    def relaxation_at(self, temperature_k: ArrayLike) -> Array:
+        """τ of the law [ps], shape as the temperatures [K]."""
+        above = np.asarray(temperature_k, dtype=np.float64) - self.vogel_k
+        return np.asarray(np.exp(self.log_attempt_ps + self.strength_k / above))
+
+
+def correlations(temperature_k: float, directions: Array, frame_ps: float) -> Correlations:
+    """Correlations of directions within one hold, averaged over the times they may start at.
+
+    Args:
+        temperature_k: The temperature held [K].
+        directions: Unit vectors along chains, evenly spaced in time, shape=(n_frames, n_chains, n_vectors, 3).
+        frame_ps: Time between frames [ps].
+    """
+    n_frames, n_chains, n_vectors = directions.shape[:3]
+    n_lags = int(LONGEST_LAG_PART * n_frames)
+    found = np.empty((n_lags, n_chains, n_vectors))
+    for lag in range(1, n_lags + 1):
+        cosine = np.einsum("tcvx,tcvx->tcv", directions[:-lag], directions[lag:])
+        found[lag - 1] = (1.5 * cosine**2 - 0.5).mean(axis=0)
+    n_blocks = max(1, n_vectors // BLOCK)
+    blocks = [part.mean(axis=2) for part in np.array_split(found, n_blocks, axis=2)]
+    lags_ps: Array = frame_ps * np.arange(1, n_lags + 1, dtype=np.float64)
+    return Correlations(temperature_k, lags_ps, np.concatenate(blocks, axis=1).T)
+
+
+def segmental_transition(
+    holds: Sequence[Correlations], rate_k_per_ns: float, *, seed: int = 1, n_bootstrap: int = _N_BOOTSTRAP
+) -> SegmentalTransition:
+    """The temperature at which segments fall behind a cooling, with its error.
+
+    The error is that of a bootstrap over blocks of segments, each with all its temperatures.
+
+    Args:
+        holds: Correlations at every temperature that was held.
+        rate_k_per_ns: Rate of the cooling [K/ns].
+        seed: Of the bootstrap.
+        n_bootstrap: Number of its draws.
+
+    Raises:
+        NotIdentifiable: Too few temperatures have a relaxation time that can be read off, τ does not rise on cooling,
+            the transition is too far below them, or its error is too large.
+    """
+    ordered = sorted(holds, key=lambda one: one.temperature_k)
+    seen = [one for one in ordered if _readable(one).any()]
+    n_blocks = len(ordered[0].blocks)
+    if seen:
+        all_alike = np.full((1, n_blocks), 1.0 / n_blocks)
+        y = _log_times(seen, all_alike)[:, 0]
+        within = [
+            np.log(one.lags_ps[0]) <= value <= np.log(FURTHEST * one.lags_ps[-1])
+            for one, value in zip(seen, y, strict=True)
+        ]
+        seen, y = [one for one, inside in zip(seen, within, strict=True) if inside], y[within]
+    if len(seen) < FEWEST_TEMPERATURES:
+        raise NotIdentifiable(
+            f"{len(seen)} of {len(ordered)} temperatures have a relaxation time of segments that can be read off, "
+            f"{FEWEST_TEMPERATURES} are needed: {_advice(ordered, seen)}"
+        )
+    x = np.array([one.temperature_k for one in seen])
+    drawn = np.random.default_rng(seed).multinomial(n_blocks, all_alike[0], size=n_bootstrap) / n_blocks
+    draws = _log_times(seen, drawn)
+    sigma = draws.std(axis=1, ddof=1)
+    rate = rate_k_per_ns * 1e-3
+    law = _fit(x, y[:, None], sigma)
+    if law.strength_k[0] <= 0.0:
+        raise NotIdentifiable(
+            f"segments do not turn more slowly on cooling from {x[-1]:.0f} to {x[0]:.0f} K: hold every temperature "
+            "longer, or take a larger cell"
+        )
+    tg_k = float(law.arrest_k(rate)[0])
+    arrest_ps = float(np.exp(law.log_attempt + law.strength_k[0] / (tg_k - law.vogel_k[0])))
+    longest_ps = float(np.exp(y.max()))
+    if arrest_ps > FURTHEST_FALL * longest_ps:
+        raise NotIdentifiable(
+            f"segments would fall behind the cooling at about {tg_k:.0f} K, taking {arrest_ps:.3g} ps to turn; "
+            f"the longest time seen is {longest_ps:.3g} ps at {x[int(y.argmax())]:.0f} K: {_advice(ordered, seen)}"
+        )
+    stderr, flags = _error(x, y, sigma, law, draws, rate)
+    if not stderr < _LARGEST_STDERR_K:
+        raise NotIdentifiable(
+            f"segments fall behind the cooling at {tg_k:.0f} K with an error of {stderr:.0f} K, more than "
+            f"{_LARGEST_STDERR_K:.0f} K: hold every temperature longer, or take a larger cell"
+        )
+    if len(seen) == FEWEST_TEMPERATURES:
+        flags += ("few_points",)
+    estimate = Estimate(tg_k, stderr, float(n_blocks), 1.0, 0, flags)
+    parameters = (law.log_attempt, float(law.strength_k[0]), float(law.vogel_k[0]))
+    return SegmentalTransition(estimate, x, np.exp(y), sigma, *parameters, arrest_ps)
+
+
+def _readable(hold: Correlations) -> NDArray[np.bool_]:
+    """Which lags τ is read off at: those where C is between 0.75 and 0.15; none where it has not fallen far enough."""
+    mean = hold.blocks.mean(axis=0)
+    falls = (mean < _HIGH) & (mean > _LOW)
+    enough = falls.sum() >= _FEWEST_LAGS and mean[falls].min() < _LEAST_FALL
+    return falls if enough else np.zeros_like(falls)
+
+
+def _log_times(holds: Sequence[Correlations], weights: Array) -> Array:
+    """Logarithm of τ of every hold by weights of the blocks, shape=(n_holds, n_sets).
+
+    The curve of ln(-ln C) is nearly straight in ln t, as it is for a stretched exponential, and its slope nearly the
+    same at all temperatures: parallel lines, one a hold, cross 0 at τ.
+
+    Args:
+        holds: Those that can be read.
+        weights: Weights of the blocks, that sum to 1, shape=(n_sets, n_blocks).
+    """
+    x, y, centred = [], [], []
+    for hold in holds:
+        falls = _readable(hold)
+        x.append(float(np.log(hold.lags_ps[falls]).mean()))
+        centred.append(np.log(hold.lags_ps[falls]) - x[-1])
+        y.append(np.log(-np.log(np.clip(weights @ hold.blocks[:, falls], _TINY, 1.0 - _TINY))))
+    slope = sum(one @ lags for one, lags in zip(y, centred, strict=True)) / sum(lags @ lags for lags in centred)
+    return np.array([place - one.mean(axis=1) / slope for place, one in zip(x, y, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Law:
+    """Parameters of the best law of every set of relaxation times, each shape=(n_sets,)."""
+
+    log_attempt: float
+    strength_k: Array
+    vogel_k: Array
+    chi_squared: Array
+
+    def arrest_k(self, rate_k_per_ps: float) -> Array:
+        """Where q τ B/(T - T_0)² is 1 [K], by bisection in T - T_0; NaN where τ does not rise on cooling."""
+        rises = self.strength_k > 0.0
+        strength = np.where(rises, self.strength_k, 1.0)
+        low, high = np.full(len(strength), 1e-3), np.full(len(strength), 1e5)
+        for _ in range(100):
+            middle = np.sqrt(low * high)
+            log_number = np.log(rate_k_per_ps * strength) - 2.0 * np.log(middle) + self.log_attempt + strength / middle
+            low, high = np.where(log_number > 0.0, middle, low), np.where(log_number > 0.0, high, middle)
+        return np.where(rises, self.vogel_k + np.sqrt(low * high), np.nan)
+
+
+def _fit(x: Array, y: Array, sigma: Array, log_attempt: float = LOG_ATTEMPT_PS) -> _Law:
+    """The best law of every column of ln τ, shape=(n, n_sets): 1/(ln τ - A) is a straight line in T."""
+    z = 1.0 / (y - log_attempt)
+    weights = (y[:, 0] - log_attempt) ** 2 / sigma
+    design = np.stack([np.ones_like(x), x], axis=1) * weights[:, None]
+    target = z * weights[:, None]
+    intercept, slope = np.linalg.lstsq(design, target, rcond=None)[0]
+    chi_squared = ((target - design @ np.array([intercept, slope])) ** 2).sum(axis=0)
+    steep = np.where(slope > 0.0, slope, np.nan)
+    return _Law(log_attempt, np.nan_to_num(1.0 / steep), -intercept / steep, chi_squared)
+
+
+def _error(x: Array, y: Array, sigma: Array, law: _Law, draws: Array, rate: float) -> tuple[float, tuple[str, ...]]:
+    """Spread of the transition over the draws, widened where the times leave the law by more than their errors."""
+    from scipy import stats
+
+    arrests = _fit(x, draws, sigma).arrest_k(rate)
+    spread = float(np.std(arrests[np.isfinite(arrests)], ddof=1)) if np.isfinite(arrests).mean() > 0.95 else np.inf
+    n_free = len(x) - 2
+    chi_squared = float(law.chi_squared[0])
+    leaves = stats.chi2.sf(chi_squared, n_free) < 0.01
+    sides = [
+        _fit(x, y[:, None], sigma, LOG_ATTEMPT_PS + side * ATTEMPT_DECADES * np.log(10.0)).arrest_k(rate)[0]
+        for side in (-1, 1)
+    ]
+    stderr = np.hypot(spread * max(1.0, np.sqrt(chi_squared / n_free)), 0.5 * (sides[1] - sides[0]))
+    return float(stderr), (("not_linear",) if leaves else ())
+
+
+def _advice(ordered: Sequence[Correlations], seen: Sequence[Correlations]) -> str:
+    """Whether it was too hot, too cold or too short."""
+    coldest, hottest = ordered[0], ordered[-1]
+    if coldest.blocks.mean(axis=0)[-1] < _LEAST_FALL:
+        return f"the window is too hot, cool below {coldest.temperature_k:.0f} K"
+    if hottest.blocks.mean(axis=0)[-1] > _LEAST_FALL:
+        return f"the window is too cold, start above {hottest.temperature_k:.0f} K"
+    if seen and seen[0].temperature_k > coldest.temperature_k:
+        return "hold every temperature longer"
+    return "take smaller steps, or hold every temperature longer"
