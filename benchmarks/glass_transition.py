@@ -1,11 +1,15 @@
 """Glass transitions: what the fit makes of curves whose answer is known, and of real polymers cooled at three rates.
 
     python benchmarks/glass_transition.py coverage [--curves 200] > table.md
+    python benchmarks/glass_transition.py segments [--coolings 200] >> table.md
     python benchmarks/glass_transition.py polymers HOME '*CC*' '*C/C(C)=C\\C*' '*CC(*)c1ccccc1' [--preset demo]
 
 `coverage` makes volumes over temperature with a given transition, or none, and AR(1) noise in every hold, fits
 each, and prints how far the mean of the fits is from the truth, how wide they spread, what error they state, and how
 often the truth lies within 1.96 stated errors; and of curves without a transition how many are given one.
+
+`segments` does the same for the transition of segments: directions diffuse on a sphere with relaxation times that
+follow a known law, or none that shows a transition.
 
 `polymers` equilibrates a small cell of each and runs the probe `glass_transition`, with results below HOME; it goes on
 where it was interrupted. For each it prints Tg with its error at every rate and what the properties give, and
@@ -28,13 +32,16 @@ from polyomics.analysis.glass_transition import (
     points_of_holds,
     sees_enough_glass,
 )
+from polyomics.analysis.segmental import LOG_ATTEMPT_PS, SegmentalTransition, correlations, segmental_transition
 from polyomics.analysis.statistics import Estimate
+from polyomics.errors import NotIdentifiable
 from polyomics.simulation import Simulation
 
 PROPERTIES = (
     "glass_transition_temperature",
     "glass_transition_temperature_enthalpy",
     "glass_transition_temperature_extrapolated",
+    "glass_transition_temperature_segmental",
     "volume_expansion_glass",
     "volume_expansion_rubber",
 )
@@ -206,6 +213,97 @@ def _scores(found: list[GlassTransition], tg_k: float) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class Segments:
+    """Directions that turn, cooled from 500 to 320 K in steps of 20 K, 53 frames of 2 ps a hold."""
+
+    name: str
+    log_time: Callable[[float], float]
+    """ln τ [ps] over temperature [K]."""
+    has_transition: bool = True
+    n: int = 240
+    shared: int = 1
+    """Neighbours that turn as one."""
+    own_times: float = 0.0
+    """Standard deviation of ln τ between segments."""
+    hold_noise: float = 0.0
+    """Standard deviation of ln τ between holds, common to all segments."""
+
+    def fit(self, seed: int) -> SegmentalTransition | NotIdentifiable:
+        rng = np.random.default_rng(seed)
+        own = np.exp(self.own_times * rng.standard_normal(self.n // self.shared))
+        holds = []
+        for temperature_k in np.arange(500.0, 319.0, -20.0):
+            common = np.exp(self.log_time(temperature_k) + self.hold_noise * rng.standard_normal())
+            directions = np.repeat(_turning(rng, common * own), self.shared, axis=1)[:, None]
+            holds.append(correlations(temperature_k, directions, FRAME_PS))
+        try:
+            return segmental_transition(holds, SEGMENTS_K_PER_NS, seed=seed)
+        except NotIdentifiable as none:
+            return none
+
+    def truth_k(self) -> float:
+        """Where q |dτ/dT| is 1, τ being where the correlation of all segments has fallen to 1/e."""
+        own = np.exp(self.own_times * np.random.default_rng(0).standard_normal(5000))
+        times = np.geomspace(0.1, 10.0, 400)
+        factor = times[np.exp(-times[:, None] / own).mean(axis=1) < np.exp(-1.0)][0]
+        grid = np.arange(250.0, 600.0, 0.01)
+        tau = factor * np.exp(np.vectorize(self.log_time)(grid))
+        return float(grid[1:][SEGMENTS_K_PER_NS * 1e-3 * -np.diff(tau) / 0.01 < 1.0][0])
+
+
+def _turning(rng: np.random.Generator, relaxation_ps: np.ndarray, n_frames: int = 53, sub_steps: int = 8) -> np.ndarray:
+    spread = np.sqrt(FRAME_PS / sub_steps / relaxation_ps / 3.0)[:, None]
+    now = rng.standard_normal((len(relaxation_ps), 3))
+    frames = []
+    for number in range(n_frames * sub_steps):
+        now /= np.linalg.norm(now, axis=1, keepdims=True)
+        if number % sub_steps == 0:
+            frames.append(now.copy())
+        step = spread * rng.standard_normal(now.shape)
+        now = now + step - (step * now).sum(axis=1, keepdims=True) * now
+    return np.array(frames)
+
+
+FRAME_PS, SEGMENTS_K_PER_NS = 2.0, 133.0
+
+
+def _law(earlier: float = 0.0) -> Callable[[float], float]:
+    """The law with the usual attempt time, or one that is earlier by so much in its logarithm; the same τ at 400 K."""
+    return lambda t: LOG_ATTEMPT_PS - earlier + (2200.0 + 220.0 * earlier) / (t - 180.0)
+
+
+SEGMENT_CASES = (
+    Segments("240 segments", _law()),
+    Segments("80 of three segments that turn as one", _law(), shared=3),
+    Segments("each its own time, spread over a factor of e", _law(), own_times=1.0),
+    Segments("attempt time 1.5 decades later", _law(-1.5 * np.log(10.0))),
+    Segments("attempt time half a decade earlier", _law(0.5 * np.log(10.0))),
+    Segments("whole holds off by 30 %", _law(), own_times=1.0, hold_noise=0.3),
+    Segments("no dependence on temperature", lambda t: 3.0, has_transition=False),
+    Segments("the wrong way round", lambda t: _law()(820.0 - t), has_transition=False),
+    Segments("glass", lambda t: 12.0, has_transition=False),
+    Segments("melt, thirty times as fast", lambda t: _law()(t) - np.log(30.0), has_transition=False),
+)
+
+
+def segments(n_coolings: int) -> None:
+    """Print the table of the transition of segments."""
+    print("| directions | found | bias [K] | spread [K] | stated [K] | 95 % holds |\n|---|---|---|---|---|---|")
+    for case in SEGMENT_CASES:
+        fits = [case.fit(seed) for seed in range(n_coolings)]
+        found = [
+            (fit.estimate.mean, fit.estimate.stderr or 0.0) for fit in fits if isinstance(fit, SegmentalTransition)
+        ]
+        cells = ["-"] * 4
+        if case.has_transition and len(found) > 1:
+            values, errors = np.array(found).T
+            off = values - case.truth_k()
+            cells = [f"{off.mean():+.1f}", f"{off.std(ddof=1):.1f}", f"{np.sqrt((errors**2).mean()):.1f}"]
+            cells.append(f"{(np.abs(off) < 1.96 * errors).mean():.1%}")
+        print(f"| {case.name} | {len(found)} of {n_coolings} | {' | '.join(cells)} |", flush=True)
+
+
 def polymers(home: Path, smiles: list[str], preset: str, seed: int, threads: int | None) -> None:
     """Run the probe for each, print what it gives, draw it."""
     from polyomics.md.engine import Hardware
@@ -278,6 +376,8 @@ def main() -> None:
     synthetic.add_argument("--curves", type=int, default=200)
     synthetic.add_argument("--bootstrap", type=int, default=400)
     synthetic.add_argument("--only", default="", help="part of the names of the cases wanted")
+    turning = commands.add_parser("segments", help="directions whose relaxation times are known")
+    turning.add_argument("--coolings", type=int, default=200)
     real = commands.add_parser("polymers", help="cells that are cooled")
     real.add_argument("home", type=Path)
     real.add_argument("smiles", nargs="+")
@@ -287,6 +387,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "coverage":
         coverage(arguments.curves, arguments.bootstrap, arguments.only)
+    elif arguments.command == "segments":
+        segments(arguments.coolings)
     else:
         polymers(arguments.home, arguments.smiles, arguments.preset, arguments.seed, arguments.threads)
 

@@ -55,6 +55,7 @@ PROPERTIES = {
     "cooling": (
         "glass_transition_temperature",
         "glass_transition_temperature_enthalpy",
+        "glass_transition_temperature_segmental",
         "volume_expansion_glass",
         "volume_expansion_rubber",
     ),
@@ -118,6 +119,7 @@ def cooling(hold_ps: float) -> Stage:
         duration_ps=4 * hold_ps,
         segment_ps=hold_ps,
         report_ps=max(0.5, hold_ps / 125),
+        frame_ps=hold_ps / 50,
         control_ps=0.5,
         max_extensions=12,
     )
