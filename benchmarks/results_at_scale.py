@@ -92,7 +92,7 @@ PAGES: dict[str, tuple[str, dict[str, object]]] = {
         "studies",
         COLUMNS | {"similar_to": "*CCOC(=O)c1ccc(C(=O)O*)cc1", "similarity": 0.4, "sort": "-similarity"},
     ),
-    "scatter of 5,000 points": ("scatter", BOTH),
+    "scatter of 3,000 points": ("scatter", BOTH),
     "scatter of a class": ("scatter", BOTH | {"class": "polyester"}),
     "download of all densities, CSV": ("download", {"property": "density"}),
 }

@@ -115,7 +115,7 @@ def study_page(
             ids = _by_value(connection, chosen, sort, descending, offset, limit)
         wanted = study_query().add_columns(Study.id, Study.polymer_id).where(is_one_of(Study.id, ids))
         rows = {row.id: row for row in connection.execute(wanted)}
-        values = _values(connection, ids, columns)
+        values = _values(connection, {one: row.temperature_k for one, row in rows.items()}, columns)
     page = [
         PageRow(StudySummary(**summary_fields(rows[one])), similarities.get(rows[one].polymer_id), values.get(one, {}))
         for one in ids
@@ -182,28 +182,37 @@ def _rank(value: Any) -> Any:
     return case((value.temperature_k == Study.temperature_k, 0), else_=1)
 
 
-def _values(connection: Connection, ids: Sequence[int], columns: Sequence[str]) -> dict[int, dict[str, Cell]]:
+def _values(
+    connection: Connection, temperatures_k: Mapping[int, float], columns: Sequence[str]
+) -> dict[int, dict[str, Cell]]:
     found: dict[int, dict[str, Cell]] = {}
-    for study_id, name, value, stderr, unit, flags in _shown(connection, ids, columns, MeasurementRow.flags):
-        found.setdefault(study_id, {}).setdefault(name, Cell(value, stderr, unit, tuple(flags)))
+    for row in _shown(connection, temperatures_k, columns, MeasurementRow.flags):
+        cell = Cell(row.value, row.stderr, row.unit, tuple(row.flags))
+        found.setdefault(row.study_id, {}).setdefault(row.name, cell)
     return found
 
 
-def _shown(connection: Connection, ids: Sequence[int], names: Sequence[str], *more: Any) -> Sequence[Any]:
-    """Study, name, value, error and unit (and `more`) of some properties, what a study is shown with first."""
-    if not names or not ids:
+def _shown(
+    connection: Connection, temperatures_k: Mapping[int, float], names: Sequence[str], *more: Any
+) -> Sequence[Any]:
+    """Study, name, value, error and unit (and `more`) of some properties, what a study is shown with first.
+
+    Args:
+        connection: Where to look.
+        temperatures_k: Temperatures of the studies [K], by their ids.
+        names: The properties.
+        more: Further columns.
+    """
+    if not names or not temperatures_k:
         return []
     table = MeasurementRow
-    query = (
-        select(table.study_id, table.name, table.value, table.stderr, table.unit, *more)
-        .join(Study, Study.id == table.study_id)
-        .where(is_one_of(table.study_id, ids), table.name.in_(names))
-        .order_by(_rank(table), table.id)
-    )
-    return connection.execute(query).all()
+    columns = (table.id, table.study_id, table.name, table.value, table.stderr, table.unit, table.temperature_k)
+    wanted = select(*columns, *more).where(is_one_of(table.study_id, temperatures_k), table.name.in_(names))
+    rows = connection.execute(wanted).all()
+    return sorted(rows, key=lambda row: (row.temperature_k != temperatures_k[row.study_id], row.id))
 
 
-def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 5000) -> Scatter:
+def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 3000) -> Scatter:
     """Two properties of the studies that have both; where these are too many, the same part of them every time.
 
     Args:
@@ -221,15 +230,13 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
     for name in (x, y):
         chosen = chosen.where(Study.id.in_(select(MeasurementRow.study_id).where(MeasurementRow.name == name)))
     with store.reading() as connection:
-        ids = sorted(connection.scalars(chosen).all())
-        total = len(ids)
-        if total > limit:
-            ids = [ids[i * total // limit] for i in range(limit)]
+        some = connection.execute(_evenly(chosen, limit)).all()
+        ids, total = [row.id for row in some], some[0].total if some else 0
+        columns = select(Study.id, Study.key, Study.temperature_k, Polymer.psmiles, Polymer.polymer_class)
+        about = {row.id: row for row in connection.execute(columns.join(Polymer).where(is_one_of(Study.id, ids))).all()}
         values: dict[tuple[int, str], Any] = {}
-        for row in _shown(connection, ids, (x, y)):
+        for row in _shown(connection, {one: row.temperature_k for one, row in about.items()}, (x, y)):
             values.setdefault((row.study_id, row.name), row)
-        columns = select(Study.id, Study.key, Polymer.psmiles, Polymer.polymer_class).join(Polymer)
-        about = {row.id: row for row in connection.execute(columns.where(is_one_of(Study.id, ids))).all()}
     points = []
     units = {x: "1", y: "1"}
     for one in ids:
@@ -237,6 +244,17 @@ def scatter(store: Store, selection: Selection, x: str, y: str, *, limit: int = 
         units = {x: along.unit, y: up.unit}
         points.append(Point(row.key, row.psmiles, row.polymer_class, along.value, along.stderr, up.value, up.stderr))
     return Scatter(total, units[x], units[y], tuple(points))
+
+
+def _evenly(chosen: Select[Any], limit: int) -> Select[Any]:
+    """Ids of the chosen studies, or of as many as asked for in equal steps, as they were entered; `total` of all.
+
+    Of n studies, number k n // limit is taken for every k below the limit.
+    """
+    place, total = func.row_number().over(order_by=Study.id) - 1, func.count().over()
+    row = chosen.add_columns(place.label("place"), total.label("total")).subquery().c
+    is_next = (row.total - row.place * limit % row.total) % row.total < limit
+    return select(row.id, row.total).where((row.total <= limit) | is_next).order_by(row.id)
 
 
 def check_names(store: Store, names: Sequence[str]) -> None:

@@ -276,14 +276,12 @@ class Store:
 
     def property_names(self) -> list[str]:
         """Names of all properties that have a value; one index look-up each, however many rows there are."""
-        names: list[str] = []
         column = tables.MeasurementRow.name
+        first = select(func.min(column).label("name")).cte("names", recursive=True)
+        following = select(func.min(column)).where(column > first.c.name).scalar_subquery()
+        names = first.union_all(select(following).where(first.c.name.is_not(None)))
         with self.reading() as connection:
-            name = connection.scalar(select(func.min(column)))
-            while name is not None:
-                names.append(name)
-                name = connection.scalar(select(func.min(column)).where(column > name))
-        return sorted(names)
+            return sorted(connection.scalars(select(names.c.name).where(names.c.name.is_not(None))))
 
 
 # -------------------------------------------------------------------- reading

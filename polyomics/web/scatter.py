@@ -71,7 +71,7 @@ class Asked(Filters):
     """Property along x."""
     y: Name
     """Property along y."""
-    limit: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 5000
+    limit: Annotated[int, Field(ge=1, le=MOST_POINTS)] = 3000
     """Points, at most."""
 
 

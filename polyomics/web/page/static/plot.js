@@ -8,7 +8,7 @@ import { row } from "./table.js";
 import { count, unitText, valueText } from "./text.js";
 import { hideTip, showTip } from "./tip.js";
 
-const MOST_POINTS = 5000;
+const MOST_POINTS = 3000;
 const MOST_BARS = 1500;
 const MOST_ROWS = 100;
 const LIGHT = ["#0072b2", "#d08700", "#008560", "#b0558a", "#c85200", "#6a5acd", "#8a6d3b"];
