@@ -1,17 +1,20 @@
 """What is asked of studies that were submitted: not to run, to run again, to run earlier; one or 100,000 at once.
 
 Each of these is one transaction of a few statements, whatever the number of studies. Their rows are locked in one order
-before anything changes, so that neither two such wishes nor a wish and a worker wait for each other.
+before anything changes, and no other rows are changed, even if they fit by then: neither two such wishes nor a wish and
+a worker wait for each other in a ring.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, update
 
 from polyomics.database import tables
 from polyomics.database.keys import full_key
+from polyomics.database.listing import is_one_of
 from polyomics.database.overview import find_campaign
 from polyomics.database.rows import StudyStatus
 from polyomics.database.store import Store
@@ -212,19 +215,18 @@ def _change(
 ) -> Changed:
     study = tables.Study
     condition = chosen.condition()
+    is_so = (as_wished if as_wished is not None else study.id.is_(None)).label("is_so")
+    is_other = not_(eligible)
     with store.reading() if dry_run else store.writing() as connection:
         if not dry_run:
             lock = select(study.id).where(condition, eligible).order_by(study.id).with_for_update(key_share=True)
-            connection.execute(select(func.count()).select_from(lock.subquery()))
-        is_so = as_wished if as_wished is not None else study.id.is_(None)
-        query = select(study.status, eligible.label("eligible"), is_so.label("is_so"), func.count().label("n"))
-        groups = connection.execute(query.where(condition).group_by(study.status, "eligible", "is_so")).all()
-        changed = {row.status: row.n for row in groups if row.eligible}
-        left: dict[str, int] = {}
-        for row in groups:
-            if not row.eligible:
-                reason = "is so already" if row.is_so else row.status
-                left[reason] = left.get(reason, 0) + row.n
+            eligible = and_(is_one_of(study.id, connection.scalars(lock).all()), eligible)
+        groups = select(study.status, func.count().label("n")).where(condition, eligible).group_by(study.status)
+        changed = {row.status: row.n for row in connection.execute(groups)}
+        others = select(study.status, is_so, func.count().label("n")).where(condition, is_other)
+        left: Counter[str] = Counter()
+        for row in connection.execute(others.group_by(study.status, "is_so")):
+            left["is so already" if row.is_so else row.status] += row.n
         if changed and not dry_run:
             write(connection, and_(condition, eligible))
-    return Changed(changed=changed, left_alone=left)
+    return Changed(changed=changed, left_alone=dict(left))

@@ -238,8 +238,10 @@ def test_wishes_and_claims_at_once_lose_nothing(store: Store, add_study: Adder) 
     threads = [
         threading.Thread(target=repeatedly, args=(act, times))
         for act, times in (
-            (lambda: cancel(store, Chosen()), 8),
-            (lambda: retry(store, Chosen()), 8),
+            (lambda: cancel(store, Chosen()), 20),
+            (lambda: cancel(store, Chosen()), 20),
+            (lambda: retry(store, Chosen()), 20),
+            (lambda: retry(store, Chosen()), 20),
             (lambda: set_priority(store, Chosen(), "high"), 4),
             (lambda: set_priority(store, Chosen(), "low"), 4),
             (work, 30),
