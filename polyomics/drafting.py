@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, islice
-from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from polyomics.errors import InvalidSettings, MachineFailed, UserError
+from polyomics.errors import InvalidSettings, UserError
+from polyomics.helpers import Helpers
 from polyomics.polymer_file import TYPES
 
 if TYPE_CHECKING:
@@ -79,6 +72,10 @@ class Drafting:
             text = f"unexpected {kind}: {error} (a defect of polyomics; report it with this polymer)"
             return Draft(asked.number, asked.psmiles, (), kind, text)
 
+    def draft_all(self, chunk: Sequence[Asked]) -> list[Draft]:
+        """The same for some."""
+        return [self.draft(one) for one in chunk]
+
     def _studies(self, asked: Asked) -> tuple[NewStudy, ...]:
         from polyomics.request import make_spec, with_state_of_protocol
         from polyomics.study import new_study
@@ -135,50 +132,12 @@ def drafts(asked: Iterable[Asked], drafting: Drafting, processes: int) -> Iterat
     chunks = _chunks(chain(first, source))
     if len(first) < FEWEST_FOR_SEVERAL:
         for chunk in chunks:
-            yield [drafting.draft(one) for one in chunk]
+            yield drafting.draft_all(chunk)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(drafting,))
-    try:
-        waiting: deque[Future[list[Draft]]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(_draft, chunk))
-            if len(waiting) > 2 * processes + 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise MachineFailed(
-            "a process that checks polymers was ended from outside, for lack of memory perhaps; submit the same again, "
-            "with --processes 1 if it happens again"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with Helpers(processes, drafting.draft_all) as helpers:
+        yield from helpers.answers(chunks)
 
 
 def _chunks(asked: Iterator[Asked]) -> Iterator[list[Asked]]:
     while chunk := list(islice(asked, CHUNK)):
         yield chunk
-
-
-# ------------------------------------------------------- in a process of the pool
-
-_drafting: list[Drafting] = []
-
-
-def _begin(drafting: Drafting) -> None:
-    """Get ready; Ctrl-C is for the process that asks, and without that there is nothing to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _drafting[:] = [drafting]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _draft(chunk: Sequence[Asked]) -> list[Draft]:
-    return [_drafting[0].draft(one) for one in chunk]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyomics import __version__
 from polyomics.errors import InvalidInputFile, InvalidPolymer, InvalidSettings
+from polyomics.helpers import Helpers
 from polyomics.interchange.columns import is_understood, plain_name
 from polyomics.interchange.csv_rows import CsvRow, read_header, read_rows, sha256_of
 from polyomics.interchange.imported_row import (
@@ -264,18 +265,17 @@ def _cpus() -> int:
 def _describing(n_processes: int) -> Iterator[Describe]:
     """Reads many SMILES, in so many processes."""
     if n_processes <= 1:
-        yield lambda texts: {text: described_or_problem(text) for text in texts}
+        yield _described
         return
-    import multiprocessing
-    import signal
-    from concurrent.futures import ProcessPoolExecutor
-
-    context = multiprocessing.get_context("spawn")
-    ignored = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(n_processes, context, initializer=signal.signal, initargs=ignored) as pool:
+    with Helpers(n_processes, _described) as helpers:
 
         def describe(texts: Sequence[str]) -> dict[str, Any]:
             size = max(1, math.ceil(len(texts) / (4 * n_processes)))
-            return dict(zip(texts, pool.map(described_or_problem, texts, chunksize=size), strict=True))
+            parts = [texts[start : start + size] for start in range(0, len(texts), size)]
+            return {text: found for part in helpers.answers(parts) for text, found in part.items()}
 
         yield describe
+
+
+def _described(texts: Sequence[str]) -> dict[str, Any]:
+    return {text: described_or_problem(text) for text in texts}
