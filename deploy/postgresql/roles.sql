@@ -59,6 +59,7 @@ BEGIN
     -- What a worker leaves: itself, its attempts, results. It takes back only what it judges anew.
     GRANT INSERT, UPDATE ON worker, attempt, duty, stage, measurement, criterion, failure, artifact, provenance
         TO polyomics_worker;
+    GRANT INSERT, DELETE ON flag_set TO polyomics_worker;
     GRANT DELETE ON criterion, failure TO polyomics_worker;
 END $$;
 

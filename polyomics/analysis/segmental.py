@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polyomics.analysis.cooling_rate import WLF_C1, WLF_C1_RANGE
-from polyomics.analysis.statistics import Estimate
+from polyomics.analysis.statistics import FEW_SAMPLES, Estimate
 from polyomics.errors import NotIdentifiable
 
 Array = NDArray[np.float64]
@@ -41,6 +41,8 @@ FURTHEST = 2.0
 """A relaxation time of more than so many times the longest lag is not read off."""
 FURTHEST_FALL = 5.0
 """τ at the transition may be so many times the longest one that was seen."""
+FEWEST_BLOCKS = 3
+"""Blocks that tell an error; below `statistics.FEW_SAMPLES` of them it is flagged `few_samples`."""
 BLOCK = 8
 """Neighbouring segments of a chain that are drawn together by the bootstrap, since they turn together."""
 
@@ -49,6 +51,7 @@ _LEAST_FALL = 0.6
 _FEWEST_LAGS = 3
 _TINY = 1e-3
 _LARGEST_STDERR_K = 40.0
+_SIGNIFICANT = 2.0
 _N_BOOTSTRAP = 400
 
 
@@ -70,7 +73,7 @@ class SegmentalTransition:
 
     estimate: Estimate
     """The temperature [K]. Flags: `not_linear`: relaxation times leave the law by more than their errors, which the
-    error bar counts; `few_points`: from four temperatures."""
+    error bar counts; `few_points`: from four temperatures; `few_samples`: from fewer than ten blocks of segments."""
     temperature_k: Array
     """Temperatures with a relaxation time [K], rising, shape=(n,)."""
     relaxation_ps: Array
@@ -132,49 +135,69 @@ def segmental_transition(
     ordered = sorted(holds, key=lambda one: one.temperature_k)
     seen = [one for one in ordered if _readable(one).any()]
     n_blocks = len(ordered[0].blocks)
+    if n_blocks < FEWEST_BLOCKS:
+        raise NotIdentifiable(
+            f"the cell has {n_blocks} blocks of {BLOCK} neighbouring segments, and {FEWEST_BLOCKS} are needed for an "
+            "error: take more or longer chains"
+        )
+    all_alike = np.full((1, n_blocks), 1.0 / n_blocks)
     if seen:
-        all_alike = np.full((1, n_blocks), 1.0 / n_blocks)
-        y = _log_times(seen, all_alike)[:, 0]
-        within = [
-            np.log(one.lags_ps[0]) <= value <= np.log(FURTHEST * one.lags_ps[-1])
-            for one, value in zip(seen, y, strict=True)
-        ]
-        seen, y = [one for one, inside in zip(seen, within, strict=True) if inside], y[within]
+        found = zip(seen, np.exp(_log_times(seen, all_alike)[:, 0]), strict=True)
+        seen = [one for one, time_ps in found if one.lags_ps[0] <= time_ps <= FURTHEST * one.lags_ps[-1]]
     if len(seen) < FEWEST_TEMPERATURES:
         raise NotIdentifiable(
             f"{len(seen)} of {len(ordered)} temperatures have a relaxation time of segments that can be read off, "
             f"{FEWEST_TEMPERATURES} are needed: {_advice(ordered, seen)}"
         )
-    x = np.array([one.temperature_k for one in seen])
+    x, y = np.array([one.temperature_k for one in seen]), _log_times(seen, all_alike)[:, 0]
     drawn = np.random.default_rng(seed).multinomial(n_blocks, all_alike[0], size=n_bootstrap) / n_blocks
     draws = _log_times(seen, drawn)
-    sigma = draws.std(axis=1, ddof=1)
+    sigma = draws.std(axis=1, ddof=1) * np.sqrt(n_blocks / (n_blocks - 1.0))
     rate = rate_k_per_ns * 1e-3
-    law = _fit(x, y[:, None], sigma)
-    if law.strength_k[0] <= 0.0:
-        raise NotIdentifiable(
-            f"segments do not turn more slowly on cooling from {x[-1]:.0f} to {x[0]:.0f} K: hold every temperature "
-            "longer, or take a larger cell"
-        )
+    law, drawn_laws = _fit(x, y[:, None], sigma), _fit(x, draws, sigma)
+    n_free = len(x) - 2
+    widened = np.sqrt(n_blocks / (n_blocks - 1.0) * max(1.0, law.chi_squared[0] / n_free))
     tg_k = float(law.arrest_k(rate)[0])
-    arrest_ps = float(np.exp(law.log_attempt + law.strength_k[0] / (tg_k - law.vogel_k[0])))
+    is_steep = law.slope_per_k[0] > _SIGNIFICANT * widened * drawn_laws.slope_per_k.std(ddof=1)
+    if not (is_steep and tg_k > 0.0):
+        raise NotIdentifiable(
+            f"segments do not turn more slowly on cooling from {x[-1]:.0f} to {x[0]:.0f} K, or hardly: "
+            f"{_advice(ordered, seen)}"
+        )
+    strength_k, vogel_k = float(1.0 / law.slope_per_k[0]), float(law.vogel_k[0])
+    arrest_ps = float(np.exp(law.log_attempt + strength_k / (tg_k - vogel_k)))
     longest_ps = float(np.exp(y.max()))
     if arrest_ps > FURTHEST_FALL * longest_ps:
         raise NotIdentifiable(
             f"segments would fall behind the cooling at about {tg_k:.0f} K, taking {arrest_ps:.3g} ps to turn; "
             f"the longest time seen is {longest_ps:.3g} ps at {x[int(y.argmax())]:.0f} K: {_advice(ordered, seen)}"
         )
-    stderr, flags = _error(x, y, sigma, law, draws, rate)
+    arrests = drawn_laws.arrest_k(rate)
+    spread = float(arrests[np.isfinite(arrests)].std(ddof=1)) if np.isfinite(arrests).mean() > 0.95 else np.inf
+    sides = [
+        _fit(x, y[:, None], sigma, LOG_ATTEMPT_PS + side * ATTEMPT_DECADES * np.log(10.0)).arrest_k(rate)[0]
+        for side in (-1, 1)
+    ]
+    stderr = float(np.hypot(spread * widened, 0.5 * (sides[1] - sides[0])))
     if not stderr < _LARGEST_STDERR_K:
         raise NotIdentifiable(
             f"segments fall behind the cooling at {tg_k:.0f} K with an error of {stderr:.0f} K, more than "
             f"{_LARGEST_STDERR_K:.0f} K: hold every temperature longer, or take a larger cell"
         )
-    if len(seen) == FEWEST_TEMPERATURES:
-        flags += ("few_points",)
+    flags = _flags(law, n_free, n_blocks)
     estimate = Estimate(tg_k, stderr, float(n_blocks), 1.0, 0, flags)
-    parameters = (law.log_attempt, float(law.strength_k[0]), float(law.vogel_k[0]))
-    return SegmentalTransition(estimate, x, np.exp(y), sigma, *parameters, arrest_ps)
+    return SegmentalTransition(estimate, x, np.exp(y), sigma, law.log_attempt, strength_k, vogel_k, arrest_ps)
+
+
+def _flags(law: _Law, n_free: int, n_blocks: int) -> tuple[str, ...]:
+    from scipy import stats
+
+    flags: tuple[str, ...] = ()
+    if stats.chi2.sf(law.chi_squared[0], n_free) < 0.01:
+        flags += ("not_linear",)
+    if n_free == FEWEST_TEMPERATURES - 2:
+        flags += ("few_points",)
+    return flags if n_blocks >= FEW_SAMPLES else (*flags, "few_samples")
 
 
 def _readable(hold: Correlations) -> NDArray[np.bool_]:
@@ -210,14 +233,15 @@ class _Law:
     """Parameters of the best law of every set of relaxation times, each shape=(n_sets,)."""
 
     log_attempt: float
-    strength_k: Array
+    slope_per_k: Array
+    """1/B; not above 0 where τ does not rise on cooling."""
     vogel_k: Array
     chi_squared: Array
 
     def arrest_k(self, rate_k_per_ps: float) -> Array:
         """Where q τ B/(T - T_0)² is 1 [K], by bisection in T - T_0; NaN where τ does not rise on cooling."""
-        rises = self.strength_k > 0.0
-        strength = np.where(rises, self.strength_k, 1.0)
+        rises = self.slope_per_k > 0.0
+        strength = 1.0 / np.where(rises, self.slope_per_k, 1.0)
         low, high = np.full(len(strength), 1e-3), np.full(len(strength), 1e5)
         for _ in range(100):
             middle = np.sqrt(low * high)
@@ -234,25 +258,7 @@ def _fit(x: Array, y: Array, sigma: Array, log_attempt: float = LOG_ATTEMPT_PS) 
     target = z * weights[:, None]
     intercept, slope = np.linalg.lstsq(design, target, rcond=None)[0]
     chi_squared = ((target - design @ np.array([intercept, slope])) ** 2).sum(axis=0)
-    steep = np.where(slope > 0.0, slope, np.nan)
-    return _Law(log_attempt, np.nan_to_num(1.0 / steep), -intercept / steep, chi_squared)
-
-
-def _error(x: Array, y: Array, sigma: Array, law: _Law, draws: Array, rate: float) -> tuple[float, tuple[str, ...]]:
-    """Spread of the transition over the draws, widened where the times leave the law by more than their errors."""
-    from scipy import stats
-
-    arrests = _fit(x, draws, sigma).arrest_k(rate)
-    spread = float(np.std(arrests[np.isfinite(arrests)], ddof=1)) if np.isfinite(arrests).mean() > 0.95 else np.inf
-    n_free = len(x) - 2
-    chi_squared = float(law.chi_squared[0])
-    leaves = stats.chi2.sf(chi_squared, n_free) < 0.01
-    sides = [
-        _fit(x, y[:, None], sigma, LOG_ATTEMPT_PS + side * ATTEMPT_DECADES * np.log(10.0)).arrest_k(rate)[0]
-        for side in (-1, 1)
-    ]
-    stderr = np.hypot(spread * max(1.0, np.sqrt(chi_squared / n_free)), 0.5 * (sides[1] - sides[0]))
-    return float(stderr), (("not_linear",) if leaves else ())
+    return _Law(log_attempt, slope, -intercept / np.where(slope > 0.0, slope, np.nan), chi_squared)
 
 
 def _advice(ordered: Sequence[Correlations], seen: Sequence[Correlations]) -> str:

@@ -151,7 +151,7 @@ def _by_value(
     order = (value.value.desc(), value.study_id.desc()) if descending else (value.value, value.study_id)
     ids = list(connection.scalars(shown.order_by(*order).offset(offset).limit(limit)))
     if len(ids) < limit:
-        without = chosen.where(Study.id.not_in(select(value.study_id).where(value.name == name)))
+        without = chosen.where(~select(value.id).where(value.study_id == Study.id, value.name == name).exists())
         without = without.order_by(Study.id.desc() if descending else Study.id)
         before = max(0, offset - _count(connection, shown))
         ids += connection.scalars(without.offset(before).limit(limit - len(ids)))

@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 
 LEAST_BEND = 0.15
 """Bends shorter than this part of a bond, on average, are left out: bonds in line have no direction across."""
-FEWEST_FRAMES = 12
+FEWEST_FRAMES = 8
 """Frames of the relaxed part of a hold that show how segments turn."""
+_ROUNDING_NM = 1e-9
 _N_CURVE = 200
 
 
@@ -137,6 +138,6 @@ def _directions(trajectory: Trajectory, hold_ps: float) -> tuple[Array, NDArray[
             bent = np.linalg.norm(bends, axis=-1).mean(axis=(0, 1)) > LEAST_BEND * bonds_nm
             if not bent.any():
                 raise NotEnoughData("the main chain is straight, so that no direction across it shows how it turns")
-        found.append(unit_vectors(bends[:, :, bent]))
+        found.append(unit_vectors(bends[:, :, bent] + _ROUNDING_NM))  # frames round, and nought has no direction
         holds.append(holds_of(frames.time_ps, hold_ps))
     return np.concatenate(found), np.concatenate(holds)

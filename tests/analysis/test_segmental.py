@@ -112,19 +112,27 @@ def test_the_error_holds(settings: dict[str, float], faster: float | None) -> No
 @pytest.mark.parametrize(
     ("times", "says"),
     [
-        (lambda t: 3.0 + 0.0 * t, "do not turn more slowly|too hot"),
+        (lambda t: 3.0, "do not turn more slowly"),
+        (lambda t: 10.0 - 0.002 * t, "do not turn more slowly"),
         (lambda t: 1e6, "too cold, start above 500 K"),
         (lambda t: 0.05, "too hot, cool below 320 K"),
         (lambda t: relaxation_ps(t) / 30.0, "too hot, cool below 320 K"),
         (lambda t: relaxation_ps(500.0 - (t - 320.0)), "do not turn more slowly"),
     ],
-    ids=["flat", "glass only", "melt only", "transition far below", "the wrong way round"],
+    ids=["flat", "nearly flat", "glass only", "melt only", "transition far below", "the wrong way round"],
 )
 def test_what_cannot_be_told_is_refused(times: Callable[[float], float], says: str) -> None:
     rng = np.random.default_rng(3)
     holds = [correlations(float(t), turning(rng, np.full(240, times(float(t))), 53), FRAME_PS) for t in TEMPERATURES]
     with pytest.raises(NotIdentifiable, match=says):
         segmental_transition(holds, RATE_K_PER_NS)
+
+
+def test_few_blocks_are_flagged_and_too_few_refused() -> None:
+    assert "few_samples" in segmental_transition(cooled(2, n=48), RATE_K_PER_NS).estimate.flags
+    assert "few_samples" not in segmental_transition(cooled(2, n=96), RATE_K_PER_NS).estimate.flags
+    with pytest.raises(NotIdentifiable, match="2 blocks of 8 neighbouring segments, and 3 are needed"):
+        segmental_transition(cooled(2, n=23), RATE_K_PER_NS)
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -138,7 +138,7 @@ def test_a_window_without_it_is_a_failure_that_keeps_what_was_seen(
     ("settings", "says"),
     [
         ({"frames": False}, "stored no frames"),
-        ({"frame_ps": 15.0}, "the hold at 500 K has 7 frames"),
+        ({"frame_ps": 25.0}, "the hold at 500 K has 5 frames"),
         ({"bend_nm": 0.0}, "the main chain is straight"),
     ],
 )

@@ -44,7 +44,11 @@ class _Cooling:
 #   standard   1000, 400, 100 K/ns:        9.8 ns with heating and melt, usually 6.5 ns
 #   accurate   400, 100, 25 K/ns:          35 ns, usually 22 ns
 COOLINGS: dict[Effort, tuple[_Cooling, ...]] = {
-    "smoke": tuple(_Cooling(step_k, 0.48, 0.48, 0.04, 0.04) for step_k in (40, 30, 20)),
+    "smoke": (
+        _Cooling(40, 0.48, 0.48, 0.04, 0.04),
+        _Cooling(30, 0.48, 0.48, 0.04, 0.04),
+        _Cooling(20, 0.48, 0.48, 0.04, 0.04, frame_ps=0.04),
+    ),
     "demo": (_Cooling(20, 150, 25, 0.8, frame_ps=2.0),),
     "standard": (
         _Cooling(20, 20, 20, 0.4),
