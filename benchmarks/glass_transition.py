@@ -243,13 +243,13 @@ class Segments:
             return none
 
     def truth_k(self) -> float:
-        """Where q |dτ/dT| is 1, τ being where the correlation of all segments has fallen to 1/e."""
+        """Where τ, at which the correlation of all segments has fallen to 1/e, is what 100 s are at 10 K/min."""
         own = np.exp(self.own_times * np.random.default_rng(0).standard_normal(5000))
         times = np.geomspace(0.1, 10.0, 400)
         factor = times[np.exp(-times[:, None] / own).mean(axis=1) < np.exp(-1.0)][0]
         grid = np.arange(250.0, 600.0, 0.01)
         tau = factor * np.exp(np.vectorize(self.log_time)(grid))
-        return float(grid[1:][SEGMENTS_K_PER_NS * 1e-3 * -np.diff(tau) / 0.01 < 1.0][0])
+        return float(grid[tau < 1e5 / 6.0 / SEGMENTS_K_PER_NS][0])
 
 
 def _turning(rng: np.random.Generator, relaxation_ps: np.ndarray, n_frames: int = 53, sub_steps: int = 8) -> np.ndarray:
@@ -270,7 +270,7 @@ FRAME_PS, SEGMENTS_K_PER_NS = 2.0, 133.0
 
 def _law(earlier: float = 0.0) -> Callable[[float], float]:
     """The law with the usual attempt time, or one that is earlier by so much in its logarithm; the same τ at 400 K."""
-    return lambda t: LOG_ATTEMPT_PS - earlier + (2200.0 + 220.0 * earlier) / (t - 180.0)
+    return lambda t: LOG_ATTEMPT_PS - earlier + (1500.0 + 220.0 * earlier) / (t - 180.0)
 
 
 SEGMENT_CASES = (

@@ -2,17 +2,16 @@
 
 The correlation of the directions u of segments, C(t) = <3 (u(0)·u(t))² - 1>/2, falls from 1 to nought; τ is the time at
 which it has fallen to 1/e. In a melt it grows ever faster on cooling, after the law of Vogel, Fulcher and Tammann,
-ln τ = A + B/(T - T_0). A liquid that is cooled at the rate q stays in equilibrium as long as it relaxes faster than
-cooling changes it, and falls out of it where
+ln τ = A + B/(T - T_0). By convention the glass transition at 10 K/min, the rate of calorimeters, is where τ is 100 s:
+the cell is cooled by 17 K while its segments turn once. At a rate q it is where τ is 17 K/q (C. A. Angell, Science
+1995, DOI 10.1126/science.267.5206.1924). Directions are counted one by one, so that a cell of a thousand atoms, whose
+volume says little, has hundreds of them; and only the melt is needed, no glass. It is the transition of the motion that
+turns segments; where other motions go on below it, that of the volume is lower.
 
-    q |dτ/dT| = q τ B / (T - T_0)² = 1,
-
-which is the glass transition at that rate (Cooper & Gupta 1982, "Lillie number"). Directions are counted one by one, so
-that a cell of a thousand atoms, whose volume says little, has hundreds of them; and only the melt is needed, no glass.
-It is the transition of the motion that turns segments; where other motions go on below it, that of the volume is lower.
-
-A is the least certain of the three parameters, and a decade of times says nothing of it. It is taken to be the same in
-all polymers, as Williams, Landel & Ferry found, with two decades of doubt (see `cooling_rate`).
+τ at the transition is about the longest that can be seen while a temperature is held, so that the law carries it by a
+factor of two or so. How far it bends over that depends on A, of which the data say next to nothing. The attempt time
+exp(A) is taken to be 0.03 ps, between the 0.0004 ps that go with the universal constant C_1 of Williams, Landel & Ferry
+and the 2 ps that go with that of polystyrene; two decades of doubt hold both.
 """
 
 from __future__ import annotations
@@ -23,23 +22,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polyomics.analysis.cooling_rate import WLF_C1, WLF_C1_RANGE
 from polyomics.analysis.statistics import FEW_SAMPLES, Estimate
 from polyomics.errors import NotIdentifiable
 
 Array = NDArray[np.float64]
 
-LOG_ATTEMPT_PS = float(np.log(1e14) - WLF_C1 * np.log(10.0))
-"""A: ln τ far above the transition [ps], from the constant C_1 of Williams, Landel & Ferry at τ = 100 s."""
-ATTEMPT_DECADES = WLF_C1_RANGE
+ARREST_K = 100.0 * 10.0 / 60.0
+"""By how much a cell is cooled while its segments turn once at the transition: 100 s at 10 K/min [K]."""
+LOG_ATTEMPT_PS = float(np.log(0.03))
+"""A: ln τ far above the transition [ps]."""
+ATTEMPT_DECADES = 2.0
 """Half the difference that so many decades more or less of it make is added to the error."""
-FEWEST_TEMPERATURES = 4
+FEWEST_TEMPERATURES = 3
 """Relaxation times the law is fitted to; it has two parameters."""
+FEW_TEMPERATURES = 5
+"""Fewer are flagged `few_points`."""
+SHORTEST_PART = 1.0 / 20.0
+"""Relaxation times of less than this part of that at the transition are left out: the law need not hold so far."""
+SHORTEST_ARREST_PS = 20.0 * 10.0**ATTEMPT_DECADES * 0.03 / 2.0
+"""Where segments have less time than this, the law's attempt time is too near to it [ps]."""
 LONGEST_LAG_PART = 0.5
 """Part of a hold that correlations are followed over."""
 FURTHEST = 2.0
 """A relaxation time of more than so many times the longest lag is not read off."""
-FURTHEST_FALL = 5.0
+FURTHEST_FALL = 3.0
 """τ at the transition may be so many times the longest one that was seen."""
 FEWEST_BLOCKS = 3
 """Blocks that tell an error; below `statistics.FEW_SAMPLES` of them it is flagged `few_samples`."""
@@ -73,7 +79,7 @@ class SegmentalTransition:
 
     estimate: Estimate
     """The temperature [K]. Flags: `not_linear`: relaxation times leave the law by more than their errors, which the
-    error bar counts; `few_points`: from four temperatures; `few_samples`: from fewer than ten blocks of segments."""
+    error bar counts; `few_points`: from three or four temperatures; `few_samples`: from fewer than ten blocks."""
     temperature_k: Array
     """Temperatures with a relaxation time [K], rising, shape=(n,)."""
     relaxation_ps: Array
@@ -140,52 +146,58 @@ def segmental_transition(
             f"the cell has {n_blocks} blocks of {BLOCK} neighbouring segments, and {FEWEST_BLOCKS} are needed for an "
             "error: take more or longer chains"
         )
+    arrest_ps = ARREST_K / rate_k_per_ns * 1e3
+    if arrest_ps < SHORTEST_ARREST_PS:
+        raise NotIdentifiable(
+            f"at {rate_k_per_ns:.4g} K/ns segments have {arrest_ps:.2g} ps to turn, hardly more than vibrations take: "
+            f"cool at {ARREST_K / SHORTEST_ARREST_PS * 1e3:.0f} K/ns or more slowly"
+        )
     all_alike = np.full((1, n_blocks), 1.0 / n_blocks)
     if seen:
         found = zip(seen, np.exp(_log_times(seen, all_alike)[:, 0]), strict=True)
-        seen = [one for one, time_ps in found if one.lags_ps[0] <= time_ps <= FURTHEST * one.lags_ps[-1]]
+        shortest_ps = SHORTEST_PART * arrest_ps
+        seen = [
+            one for one, time_ps in found if max(one.lags_ps[0], shortest_ps) <= time_ps <= FURTHEST * one.lags_ps[-1]
+        ]
     if len(seen) < FEWEST_TEMPERATURES:
         raise NotIdentifiable(
-            f"{len(seen)} of {len(ordered)} temperatures have a relaxation time of segments that can be read off, "
-            f"{FEWEST_TEMPERATURES} are needed: {_advice(ordered, seen)}"
+            f"{len(seen)} of {len(ordered)} temperatures have a relaxation time of segments that can be read off and "
+            f"is near the {arrest_ps:.3g} ps of the transition, {FEWEST_TEMPERATURES} are needed: "
+            f"{_advice(ordered, seen)}"
         )
     x, y = np.array([one.temperature_k for one in seen]), _log_times(seen, all_alike)[:, 0]
     drawn = np.random.default_rng(seed).multinomial(n_blocks, all_alike[0], size=n_bootstrap) / n_blocks
     draws = _log_times(seen, drawn)
     sigma = draws.std(axis=1, ddof=1) * np.sqrt(n_blocks / (n_blocks - 1.0))
-    rate = rate_k_per_ns * 1e-3
     law, drawn_laws = _fit(x, y[:, None], sigma), _fit(x, draws, sigma)
     n_free = len(x) - 2
     widened = np.sqrt(n_blocks / (n_blocks - 1.0) * max(1.0, law.chi_squared[0] / n_free))
-    tg_k = float(law.arrest_k(rate)[0])
-    is_steep = law.slope_per_k[0] > _SIGNIFICANT * widened * drawn_laws.slope_per_k.std(ddof=1)
-    if not (is_steep and tg_k > 0.0):
+    if not law.slope_per_k[0] > _SIGNIFICANT * widened * drawn_laws.slope_per_k.std(ddof=1):
         raise NotIdentifiable(
             f"segments do not turn more slowly on cooling from {x[-1]:.0f} to {x[0]:.0f} K, or hardly: "
             f"{_advice(ordered, seen)}"
         )
-    strength_k, vogel_k = float(1.0 / law.slope_per_k[0]), float(law.vogel_k[0])
-    arrest_ps = float(np.exp(law.log_attempt + strength_k / (tg_k - vogel_k)))
+    tg_k = float(law.temperature_k(arrest_ps)[0])
     longest_ps = float(np.exp(y.max()))
     if arrest_ps > FURTHEST_FALL * longest_ps:
         raise NotIdentifiable(
-            f"segments would fall behind the cooling at about {tg_k:.0f} K, taking {arrest_ps:.3g} ps to turn; "
-            f"the longest time seen is {longest_ps:.3g} ps at {x[int(y.argmax())]:.0f} K: {_advice(ordered, seen)}"
+            f"segments would fall behind the cooling where they take {arrest_ps:.3g} ps to turn; the longest time seen "
+            f"is {longest_ps:.3g} ps at {x[int(y.argmax())]:.0f} K: {_advice(ordered, seen)}"
         )
-    arrests = drawn_laws.arrest_k(rate)
-    spread = float(arrests[np.isfinite(arrests)].std(ddof=1)) if np.isfinite(arrests).mean() > 0.95 else np.inf
+    drawn_k = drawn_laws.temperature_k(arrest_ps)
     sides = [
-        _fit(x, y[:, None], sigma, LOG_ATTEMPT_PS + side * ATTEMPT_DECADES * np.log(10.0)).arrest_k(rate)[0]
+        _fit(x, y[:, None], sigma, LOG_ATTEMPT_PS + side * ATTEMPT_DECADES * np.log(10.0)).temperature_k(arrest_ps)[0]
         for side in (-1, 1)
     ]
-    stderr = float(np.hypot(spread * widened, 0.5 * (sides[1] - sides[0])))
+    stderr = float(np.hypot(drawn_k.std(ddof=1) * widened, 0.5 * (sides[1] - sides[0])))
     if not stderr < _LARGEST_STDERR_K:
         raise NotIdentifiable(
             f"segments fall behind the cooling at {tg_k:.0f} K with an error of {stderr:.0f} K, more than "
             f"{_LARGEST_STDERR_K:.0f} K: hold every temperature longer, or take a larger cell"
         )
-    flags = _flags(law, n_free, n_blocks)
-    estimate = Estimate(tg_k, stderr, float(n_blocks), 1.0, 0, flags)
+    estimate = Estimate(tg_k, stderr, float(n_blocks), 1.0, 0, _flags(law, n_free, n_blocks))
+    strength_k = float(1.0 / law.slope_per_k[0])
+    vogel_k = float(-law.intercept[0] * strength_k)
     return SegmentalTransition(estimate, x, np.exp(y), sigma, law.log_attempt, strength_k, vogel_k, arrest_ps)
 
 
@@ -195,7 +207,7 @@ def _flags(law: _Law, n_free: int, n_blocks: int) -> tuple[str, ...]:
     flags: tuple[str, ...] = ()
     if stats.chi2.sf(law.chi_squared[0], n_free) < 0.01:
         flags += ("not_linear",)
-    if n_free == FEWEST_TEMPERATURES - 2:
+    if n_free + 2 < FEW_TEMPERATURES:
         flags += ("few_points",)
     return flags if n_blocks >= FEW_SAMPLES else (*flags, "few_samples")
 
@@ -230,35 +242,30 @@ def _log_times(holds: Sequence[Correlations], weights: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Law:
-    """Parameters of the best law of every set of relaxation times, each shape=(n_sets,)."""
+    """The best law of every set of relaxation times, 1/(ln τ - A) = (T - T_0)/B; each shape=(n_sets,)."""
 
     log_attempt: float
+    intercept: Array
+    """-T_0/B."""
     slope_per_k: Array
     """1/B; not above 0 where τ does not rise on cooling."""
-    vogel_k: Array
     chi_squared: Array
 
-    def arrest_k(self, rate_k_per_ps: float) -> Array:
-        """Where q τ B/(T - T_0)² is 1 [K], by bisection in T - T_0; NaN where τ does not rise on cooling."""
-        rises = self.slope_per_k > 0.0
-        strength = 1.0 / np.where(rises, self.slope_per_k, 1.0)
-        low, high = np.full(len(strength), 1e-3), np.full(len(strength), 1e5)
-        for _ in range(100):
-            middle = np.sqrt(low * high)
-            log_number = np.log(rate_k_per_ps * strength) - 2.0 * np.log(middle) + self.log_attempt + strength / middle
-            low, high = np.where(log_number > 0.0, middle, low), np.where(log_number > 0.0, high, middle)
-        return np.where(rises, self.vogel_k + np.sqrt(low * high), np.nan)
+    def temperature_k(self, relaxation_ps: float) -> Array:
+        """Where τ is so long [K]."""
+        found: Array = (1.0 / (np.log(relaxation_ps) - self.log_attempt) - self.intercept) / self.slope_per_k
+        return found
 
 
 def _fit(x: Array, y: Array, sigma: Array, log_attempt: float = LOG_ATTEMPT_PS) -> _Law:
-    """The best law of every column of ln τ, shape=(n, n_sets): 1/(ln τ - A) is a straight line in T."""
+    """The best law of every column of ln τ, shape=(n, n_sets): a straight line in T."""
     z = 1.0 / (y - log_attempt)
     weights = (y[:, 0] - log_attempt) ** 2 / sigma
     design = np.stack([np.ones_like(x), x], axis=1) * weights[:, None]
     target = z * weights[:, None]
     intercept, slope = np.linalg.lstsq(design, target, rcond=None)[0]
     chi_squared = ((target - design @ np.array([intercept, slope])) ** 2).sum(axis=0)
-    return _Law(log_attempt, slope, -intercept / np.where(slope > 0.0, slope, np.nan), chi_squared)
+    return _Law(log_attempt, intercept, slope, chi_squared)
 
 
 def _advice(ordered: Sequence[Correlations], seen: Sequence[Correlations]) -> str:

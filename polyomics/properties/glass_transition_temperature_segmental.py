@@ -33,13 +33,14 @@ class GlassTransitionTemperatureSegmental(Property):
 
     A third opinion on `glass_transition_temperature`, and one that small cells can give: hundreds of segments say how
     fast they turn, where one fluctuating volume says little, and only the melt is needed. At every temperature the
-    correlation of directions across the main chain gives a relaxation time τ; a Vogel-Fulcher-Tammann law through them,
-    with the attempt time that goes with Williams, Landel & Ferry's universal C_1, gives where q |dτ/dT| = 1 for the
-    cooling rate q. Half the difference that two decades more or less of the attempt time make is part of the error.
+    correlation of directions across the main chain gives a relaxation time τ; a Vogel-Fulcher-Tammann law through them
+    gives where τ is as long as the cooling takes for 17 K, which is what calorimetry finds at its rate: 100 s at
+    10 K/min. Half the difference that two decades more or less of the law's attempt time make is part of the error.
     This is the transition at the rate simulated, of the motion that turns segments, where τ is some hundred
     picoseconds: 100 K and more above that of a calorimeter (`fast_cooling`), and above that of the volume where other
     motions go on below it. Flags besides: `not_linear`: the relaxation times leave the law by more than their errors,
-    which the error bar counts; `few_points`: from four temperatures.
+    which the error bar counts; `few_points`: from three or four temperatures; `few_samples`: from fewer than ten blocks
+    of segments.
     """
 
     name = "glass_transition_temperature_segmental"
