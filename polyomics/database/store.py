@@ -32,7 +32,7 @@ from polyomics.database.rows import (
     StudyStatus,
     StudySummary,
 )
-from polyomics.database.schema import check_revision, prepare
+from polyomics.database.schema import prepare
 from polyomics.database.structures import StructureIndex
 from polyomics.database.submission import put_studies, whole_spec
 from polyomics.database.writes import (
@@ -166,10 +166,8 @@ class Store:
         Raises:
             LeaseLost: The attempt has ended, so somebody else has the study.
             StudyCancelled: The study is not wanted any more.
-            StorageUnavailable: The tables were upgraded meanwhile, so that this code does not know how to write them.
         """
         with self.writing() as connection:
-            check_revision(connection, self.url)
             study = locked_study(connection, key, attempt_id, ending="done")
             put_measurements(connection, study.id, measurements)
             put_criteria(connection, study.id, criteria)
@@ -200,7 +198,6 @@ class Store:
     def record_measurements(self, key: str, measurements: Iterable[Measurement]) -> None:
         """Store results, in place of those of the same name and conditions."""
         with self.writing() as connection:
-            check_revision(connection, self.url)
             put_measurements(connection, locked_study(connection, key).id, measurements)
 
     def record_failure(self, key: str, failure: Failure) -> None:
