@@ -39,8 +39,8 @@ FEW_TEMPERATURES = 5
 """Fewer are flagged `few_points`."""
 SHORTEST_PART = 1.0 / 20.0
 """Relaxation times of less than this part of that at the transition are left out: the law need not hold so far."""
-SHORTEST_ARREST_PS = 20.0 * 10.0**ATTEMPT_DECADES * 0.03 / 2.0
-"""Where segments have less time than this, the law's attempt time is too near to it [ps]."""
+SHORTEST_ARREST_PS = 70.0
+"""Where segments have less time than this, times to be used come near to the longest attempt time in doubt, 3 ps."""
 LONGEST_LAG_PART = 0.5
 """Part of a hold that correlations are followed over."""
 FURTHEST = 2.0
@@ -139,7 +139,6 @@ def segmental_transition(
             the transition is too far below them, or its error is too large.
     """
     ordered = sorted(holds, key=lambda one: one.temperature_k)
-    seen = [one for one in ordered if _readable(one).any()]
     n_blocks = len(ordered[0].blocks)
     if n_blocks < FEWEST_BLOCKS:
         raise NotIdentifiable(
@@ -152,21 +151,15 @@ def segmental_transition(
             f"at {rate_k_per_ns:.4g} K/ns segments have {arrest_ps:.2g} ps to turn, hardly more than vibrations take: "
             f"cool at {ARREST_K / SHORTEST_ARREST_PS * 1e3:.0f} K/ns or more slowly"
         )
-    all_alike = np.full((1, n_blocks), 1.0 / n_blocks)
-    if seen:
-        found = zip(seen, np.exp(_log_times(seen, all_alike)[:, 0]), strict=True)
-        shortest_ps = SHORTEST_PART * arrest_ps
-        seen = [
-            one for one, time_ps in found if max(one.lags_ps[0], shortest_ps) <= time_ps <= FURTHEST * one.lags_ps[-1]
-        ]
+    seen = _near(ordered, arrest_ps)
     if len(seen) < FEWEST_TEMPERATURES:
         raise NotIdentifiable(
             f"{len(seen)} of {len(ordered)} temperatures have a relaxation time of segments that can be read off and "
             f"is near the {arrest_ps:.3g} ps of the transition, {FEWEST_TEMPERATURES} are needed: "
             f"{_advice(ordered, seen)}"
         )
-    x, y = np.array([one.temperature_k for one in seen]), _log_times(seen, all_alike)[:, 0]
-    drawn = np.random.default_rng(seed).multinomial(n_blocks, all_alike[0], size=n_bootstrap) / n_blocks
+    x, y = np.array([one.temperature_k for one in seen]), _log_times(seen, _all_alike(n_blocks))[:, 0]
+    drawn = np.random.default_rng(seed).multinomial(n_blocks, _all_alike(n_blocks)[0], size=n_bootstrap) / n_blocks
     draws = _log_times(seen, drawn)
     sigma = draws.std(axis=1, ddof=1) * np.sqrt(n_blocks / (n_blocks - 1.0))
     law, drawn_laws = _fit(x, y[:, None], sigma), _fit(x, draws, sigma)
@@ -199,6 +192,24 @@ def segmental_transition(
     strength_k = float(1.0 / law.slope_per_k[0])
     vogel_k = float(-law.intercept[0] * strength_k)
     return SegmentalTransition(estimate, x, np.exp(y), sigma, law.log_attempt, strength_k, vogel_k, arrest_ps)
+
+
+def _near(holds: Sequence[Correlations], arrest_ps: float) -> list[Correlations]:
+    """Those whose relaxation time can be read off, and is near that of the transition."""
+    read = [one for one in holds if _readable(one).any()]
+    if not read:
+        return []
+    times_ps = np.exp(_log_times(read, _all_alike(len(read[0].blocks)))[:, 0])
+    shortest_ps = SHORTEST_PART * arrest_ps
+    return [
+        one
+        for one, time_ps in zip(read, times_ps, strict=True)
+        if max(one.lags_ps[0], shortest_ps) <= time_ps <= FURTHEST * one.lags_ps[-1]
+    ]
+
+
+def _all_alike(n_blocks: int) -> Array:
+    return np.full((1, n_blocks), 1.0 / n_blocks)
 
 
 def _flags(law: _Law, n_free: int, n_blocks: int) -> tuple[str, ...]:

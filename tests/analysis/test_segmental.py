@@ -134,7 +134,7 @@ def test_few_blocks_are_flagged_and_too_few_refused() -> None:
 
 
 def test_a_cooling_faster_than_segments_could_ever_follow_is_refused() -> None:
-    with pytest.raises(NotIdentifiable, match=r"0\.4 ps to turn, hardly more than vibrations take: cool at 556 K/ns"):
+    with pytest.raises(NotIdentifiable, match=r"0\.4 ps to turn, hardly more than vibrations take: cool at 238 K/ns"):
         segmental_transition(cooled(2, n=48), 41_667.0)
 
 
