@@ -11,6 +11,12 @@ often the truth lies within 1.96 stated errors; and of curves without a transiti
 `segments` does the same for the transition of segments: directions diffuse on a sphere with relaxation times that
 follow a known law, or none that shows a transition.
 
+    python benchmarks/glass_transition.py melt HOME '*CC*' --from-k 460
+    python benchmarks/glass_transition.py melt HOME '*CC(*)c1ccccc1' --from-k 720
+
+`melt` cools the melt of a `demo` cell by seven holds of 480 ps, 20 K apart, and prints the relaxation times of segments
+and where they say the transition is at 42 and at 133 K/ns.
+
 `polymers` equilibrates a small cell of each and runs the probe `glass_transition`, with results below HOME; it goes on
 where it was interrupted. For each it prints Tg with its error at every rate and what the properties give, and
 writes a picture of all rates, `HOME/glass_transition_N.png`.
@@ -327,6 +333,53 @@ def polymers(home: Path, smiles: list[str], preset: str, seed: int, threads: int
         _report_rates(simulation, home / f"glass_transition_{number}.png", one)
 
 
+def melt(home: Path, smiles: str, from_k: float, seed: int, threads: int | None) -> None:
+    """How segments turn in a melt that is held for half a nanosecond at every temperature."""
+    from polyomics.md.engine import Hardware
+    from polyomics.md.protocol import Protocol
+    from polyomics.md.stages.cool_stepwise import CoolStepwise
+    from polyomics.properties._glass_transition import cooling_runs
+    from polyomics.properties.glass_transition_temperature_segmental import holds_of_segments
+    from polyomics.request import make_spec
+    from polyomics.study import run_study
+
+    home.mkdir(parents=True, exist_ok=True)
+    asked = ("density", "glass_transition_temperature")
+    whole = make_spec(smiles, preset="demo", properties=asked, seed=seed).protocol
+    cool = CoolStepwise(
+        name="cool_42_k_per_ns",
+        after="glass_transition_melt",
+        step_k=20,
+        from_k=from_k,
+        hold_ps=480,
+        duration_ps=7 * 480,
+        segment_ps=20,
+        report_ps=1.0,
+        frame_ps=4.0,
+        lowest_k=100,
+    )
+    stages = (*(one for one in whole.stages if not one.name.startswith("cool_133")), cool)
+    protocol = Protocol(name="demo+slow", nonbonded=whole.nonbonded, stages=stages)
+    names = ["glass_transition_temperature_segmental"]
+    spec = make_spec(smiles, preset="demo", seed=seed, protocol=protocol, properties=names)
+    url = f"sqlite:///{home / 'polyomics.db'}"
+    result = run_study(spec, home=home, database_url=url, hardware=Hardware(threads=threads))
+    folders = sorted(path for path in (result.folder / "stages").iterdir() if path.is_dir())
+    simulation = Simulation.open(result.folder / "cell", folders, spec.protocol.sample_index)
+    holds = holds_of_segments(simulation.cell, cooling_runs(simulation)[0])
+    for rate in (cool.rate_k_per_ns, SEGMENTS_K_PER_NS):
+        try:
+            found = segmental_transition(holds, rate)
+        except NotIdentifiable as none:
+            print(f"{smiles} at {rate:.0f} K/ns: {none}")
+            continue
+        times = ", ".join(
+            f"{t:.0f} K: {tau:.3g}" for t, tau in zip(found.temperature_k, found.relaxation_ps, strict=True)
+        )
+        flags = ", ".join(found.estimate.flags)
+        print(f"{smiles} at {rate:.0f} K/ns, {found.arrest_ps:.0f} ps: {_text(found.estimate)} K ({flags}); {times} ps")
+
+
 def _report_rates(simulation: Simulation, path: Path, title: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -378,6 +431,12 @@ def main() -> None:
     synthetic.add_argument("--only", default="", help="part of the names of the cases wanted")
     turning = commands.add_parser("segments", help="directions whose relaxation times are known")
     turning.add_argument("--coolings", type=int, default=200)
+    slow = commands.add_parser("melt", help="how segments of real melts turn")
+    slow.add_argument("home", type=Path)
+    slow.add_argument("smiles")
+    slow.add_argument("--from-k", type=float, required=True)
+    slow.add_argument("--seed", type=int, default=1)
+    slow.add_argument("--threads", type=int)
     real = commands.add_parser("polymers", help="cells that are cooled")
     real.add_argument("home", type=Path)
     real.add_argument("smiles", nargs="+")
@@ -389,6 +448,8 @@ def main() -> None:
         coverage(arguments.curves, arguments.bootstrap, arguments.only)
     elif arguments.command == "segments":
         segments(arguments.coolings)
+    elif arguments.command == "melt":
+        melt(arguments.home, arguments.smiles, arguments.from_k, arguments.seed, arguments.threads)
     else:
         polymers(arguments.home, arguments.smiles, arguments.preset, arguments.seed, arguments.threads)
 

@@ -55,7 +55,7 @@ class GlassTransitionTemperatureSegmental(Property):
 
     def _measure(self, simulation: Simulation, context: MeasurementContext) -> list[Result]:
         run = cooling_runs(simulation)[0]
-        holds = _holds(simulation.cell, run)
+        holds = holds_of_segments(simulation.cell, run)
         memory = self._memory(holds, run)
         try:
             found = segmental_transition(holds, run.rate_k_per_ns)
@@ -98,7 +98,7 @@ class GlassTransitionTemperatureSegmental(Property):
         return [points, Curve(name=f"{name}_law", x=tuple(x.tolist()), y=tuple(law.tolist()), **place)]
 
 
-def _holds(cell: Cell, run: CoolingRun) -> list[Correlations]:
+def holds_of_segments(cell: Cell, run: CoolingRun) -> list[Correlations]:
     """Correlations of every temperature, of the relaxed part of its hold.
 
     Raises:
