@@ -142,8 +142,8 @@ class Mirror:
 
     def _set_running(self, run: FlowRun, study: ShownStudy) -> bool:
         wanted = states.running(study.attempt, study.worker or "")
-        if states.agrees(run.state, wanted):
-            return False
+        if states.agrees(run.state, wanted) or states.is_wish_to_cancel(run.state):
+            return False  # a wish that came after the last look at them is heard at the next one
         if run.state is not None and not run.state.is_scheduled():
             self.client.set_flow_run_state(run.id, states.queued("goes on in another attempt"), force=True)
         self.client.set_flow_run_state(run.id, wanted, force=True)

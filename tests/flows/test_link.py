@@ -30,7 +30,7 @@ from flows import feed as feeding
 from flows.feed import feed, window_size
 from flows.mirror import Mirror
 from flows.pool import ensure_deployment, ensure_pool, queues_of
-from flows.wishes import take
+from flows.wishes import hear_cancels, take
 from polyomics.database.control import Chosen, cancel, retry
 from polyomics.database.dashboard import next_in_line, shown
 from polyomics.database.queue import Queue
@@ -38,6 +38,7 @@ from polyomics.database.rows import Holder
 from polyomics.database.store import Store
 from polyomics.database.submission import put_studies
 from polyomics.database.tables import Campaign, CampaignStudy, Study
+from polyomics.database.workers import enter_worker
 from polyomics.database.writes import now
 from polyomics.md.stages.npt import Npt
 from polyomics.spec import StudySpec
@@ -386,6 +387,29 @@ def test_the_window_has_those_that_are_next(place: Place, client: SyncPrefectCli
     assert claimed[:7] == with_run
 
 
+def test_a_wish_that_comes_between_two_looks_is_not_lost(
+    place: Place, client: SyncPrefectClient, tiny_spec: StudySpec
+) -> None:
+    """Wishes are heard, then studies are shown: what is wished in between is heard the next time."""
+    key, mirror = place.add(numbered(tiny_spec, 230)), mirror_of(place, client)
+    worker_id = enter_worker(place.store, "wished", host="here", pid=1, pool=POOL, slots=1)
+    Queue(place.store).claim(key, Holder(host="here", worker_id=worker_id))
+
+    def show() -> bool:
+        (study,) = shown(place.store, [key])
+        return mirror.show(study)
+
+    until(show, "the study is not shown")
+    run = place.run_in_state(client, key, "Running")
+    client.set_flow_run_state(run.id, Cancelling(), force=True)
+    until(show, "the study is not shown again")
+    wished = client.read_flow_run(run.id)
+    assert wished.state is not None
+    assert wished.state.is_cancelling()
+    assert hear_cancels(client, place.store, [wished]) == [key]
+    assert place.status(key) == "cancelled"
+
+
 def test_prefect_never_holds_more_than_it_bears(
     place: Place, client: SyncPrefectClient, tiny_spec: StudySpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,8 +425,6 @@ def test_prefect_never_holds_more_than_it_bears(
 
 
 def test_a_window_is_as_large_as_the_workers(place: Place) -> None:
-    from polyomics.database.workers import enter_worker
-
     assert window_size(place.store) == 50
     enter_worker(place.store, "large", host="here", pid=1, pool=POOL, slots=40)
     assert window_size(place.store) == 80
