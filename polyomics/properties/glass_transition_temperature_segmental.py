@@ -45,10 +45,8 @@ class GlassTransitionTemperatureSegmental(Property):
 
     name = "glass_transition_temperature_segmental"
     unit = "K"
-    definition = (
-        "Temperature where the cooling rate times the change of the segmental relaxation time with temperature is 1."
-    )
-    reference = "Cooper & Gupta 1982; the law: Williams, Landel & Ferry 1955, DOI 10.1021/ja01619a008"
+    definition = "Temperature at which the segmental relaxation time is 16.7 K over the slowest cooling rate simulated."
+    reference = "Angell 1995, DOI 10.1126/science.267.5206.1924 (100 s at 10 K/min)"
     needs: ClassVar[Ensemble] = "any"
     also_needs: ClassVar[tuple[str, ...]] = ("cooling",)
     probe: ClassVar[str | None] = "glass_transition"
